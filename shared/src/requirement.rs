@@ -118,6 +118,11 @@ impl Requirement {
         demand
     }
 
+    /// The kind of hardware it asks for before all others: the first one named outside of an alternative.
+    pub fn hardware(&self) -> Option<HardwareKind> {
+        self.expression.hardware()
+    }
+
     /// Both this and `other`.
     pub fn and(&self, other: &Requirement) -> Requirement {
         if self.is_nothing() || other.is_nothing() {
@@ -159,6 +164,14 @@ impl Expression {
                     Unmet { needs: kind.name().into(), has: if kinds.is_empty() { "no device".into() } else { kinds.join(", ") } }
                 })
             }
+        }
+    }
+
+    fn hardware(&self) -> Option<HardwareKind> {
+        match self {
+            Expression::All(parts) => parts.iter().find_map(Expression::hardware),
+            Expression::Has(kind) => Some(*kind),
+            Expression::Any(_) | Expression::Not(_) | Expression::Compare(_) => None,
         }
     }
 

@@ -1,0 +1,229 @@
+//! Attempts that begin and end, and the verdicts that follow.
+
+use crate::fleet::WorkerIndex;
+use crate::ledger::{Standing, State as TaskState, Task};
+use crate::{Coordinator, Effect};
+use shared::fact::{StopReason, What};
+use shared::hardware::HardwareKind;
+use shared::id::{Attempt, AttemptNumber, TaskId};
+use shared::outcome::{Ended, Failure, Outcome, TestResult, Verdict};
+use shared::protocol::{FromCoordinator, ResultAnswer};
+use shared::task::Work;
+use shared::time::Time;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Distinct workers that are lost while they run a task before it is kept from more.
+const POISONED_WORKERS: usize = 3;
+
+/// What becomes of a task whose attempt is over.
+enum Next {
+    Verdict(Verdict, Option<Failure>),
+    Again(Failure),
+}
+
+impl Coordinator {
+    /// The process of an attempt runs.
+    pub(crate) fn started(&mut self, now: Time, worker: WorkerIndex, attempt: Attempt, effects: &mut Vec<Effect>) {
+        match self.state.ledger.standing(attempt, worker) {
+            Standing::Current => {
+                let task = self.state.ledger.get(attempt.task).expect("it is current");
+                if !matches!(task.state, TaskState::Leased(_)) {
+                    return;
+                }
+                let (progress, worker) = (task.progress(), self.state.fleet.get(worker).name.clone());
+                let hardware = task.spec.requires.hardware().unwrap_or(HardwareKind::Cpu);
+                let (task, attempt) = (attempt.task, attempt.number);
+                self.record(now, What::AttemptStarted { task, attempt, worker, hardware, progress }, effects);
+            }
+            Standing::Known => {}
+            Standing::Fenced(current) => self.fence(now, worker, attempt, current, "started", effects),
+        }
+    }
+
+    /// Tests of a chunk ended.
+    pub(crate) fn tests_ended(
+        &mut self,
+        now: Time,
+        worker: WorkerIndex,
+        attempt: Attempt,
+        results: Vec<TestResult>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match self.state.ledger.standing(attempt, worker) {
+            Standing::Current => {}
+            Standing::Known => return,
+            Standing::Fenced(current) => return self.fence(now, worker, attempt, current, "tests", effects),
+        }
+        for result in results {
+            let task = self.state.ledger.get(attempt.task).expect("it is current");
+            let Work::Tests(chunk) = &task.spec.work else { return };
+            let Some(test) = chunk.test_id(result.index).or(result.name) else { continue };
+            let what = What::TestFinished {
+                task: attempt.task,
+                attempt: attempt.number,
+                index: result.index,
+                test: format!("{}::{test}", chunk.framework.name()).into(),
+                outcome: result.outcome,
+                seconds: result.seconds,
+                message: result.message,
+            };
+            self.record(now, what, effects);
+        }
+    }
+
+    /// An attempt ended on its worker. The worker forgets the result once it is answered, which is after it is on disk.
+    pub(crate) fn finished(
+        &mut self,
+        now: Time,
+        worker: WorkerIndex,
+        attempt: Attempt,
+        outcome: Outcome,
+        effects: &mut Vec<Effect>,
+    ) {
+        let answer = match self.state.ledger.standing(attempt, worker) {
+            Standing::Current => {
+                self.close_attempt(now, attempt, outcome, effects);
+                ResultAnswer::Recorded
+            }
+            Standing::Known => ResultAnswer::Duplicate,
+            Standing::Fenced(current) => {
+                self.record_fenced(now, worker, attempt, "finished", effects);
+                ResultAnswer::Fenced { current }
+            }
+        };
+        if let Some(connection) = self.state.fleet.get(worker).presence.connection() {
+            effects.push(Effect::Send { connection, message: FromCoordinator::ResultAck { attempt, answer } });
+        }
+    }
+
+    /// An attempt is over although no worker said so.
+    pub(crate) fn stop_without_result(
+        &mut self,
+        now: Time,
+        attempt: Attempt,
+        failure: Failure,
+        why: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.close_attempt(now, attempt, Outcome::failed(failure, why), effects);
+    }
+
+    fn close_attempt(&mut self, now: Time, attempt: Attempt, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let task = self.state.ledger.get(attempt.task).expect("it is current");
+        let worker = task.holder().expect("it is current");
+        let next = self.judge(task, worker, &outcome);
+        let failure = match outcome.ended {
+            Ended::Failed(failure) => Some(failure),
+            Ended::Passed | Ended::Cancelled | Ended::Saved => None,
+        };
+        let reason = match (outcome.ended, failure) {
+            (Ended::Passed, _) => StopReason::Finished,
+            (Ended::Cancelled, _) => StopReason::Cancelled,
+            (Ended::Saved, _) => StopReason::Preempted,
+            (_, Some(Failure::Lost)) => StopReason::Lost,
+            (_, Some(failure)) if failure.is_of_the_task() => StopReason::Finished,
+            (Ended::Failed(_), _) => StopReason::Failed,
+        };
+        let is_done = matches!(next, Next::Verdict(..)) && reason == StopReason::Finished;
+        let stopped = What::AttemptStopped {
+            task: attempt.task,
+            attempt: attempt.number,
+            worker: self.state.fleet.get(worker).name.clone(),
+            reason,
+            progress: if is_done { 1.0 } else { task.progress() },
+            failure,
+            exit_code: outcome.exit_code,
+            signal: outcome.signal,
+            message: outcome.message,
+            setup_s: outcome.setup_s,
+            run_s: outcome.run_s,
+            usage: outcome.usage,
+            log_bytes: outcome.log_bytes,
+        };
+        self.record(now, stopped, effects);
+        self.changed = true;
+        match next {
+            Next::Verdict(verdict, failure) => {
+                let (task, attempt) = (attempt.task, Some(attempt.number));
+                self.record(now, What::TaskFinished { task, attempt, verdict, failure }, effects);
+            }
+            Next::Again(why) => self.record(now, What::TaskRequeued { task: attempt.task, why }, effects),
+        }
+    }
+
+    /// What becomes of a task whose newest attempt ended so. A failure of a machine is tried again elsewhere and never
+    /// colours the verdict; a success that was recorded is never turned into a cancellation.
+    fn judge(&self, task: &Task, worker: WorkerIndex, outcome: &Outcome) -> Next {
+        let extra = task.extra.as_deref();
+        let count = |pick: fn(&crate::ledger::Extra) -> u8| extra.map_or(0, pick);
+        if task.is_cancelled() && outcome.ended != Ended::Passed {
+            return Next::Verdict(Verdict::Cancelled, None);
+        }
+        match outcome.ended {
+            Ended::Passed if !task.has_all_results() => self.judge_machine(task, Failure::Infra),
+            Ended::Passed => Next::Verdict(Verdict::Passed, None),
+            Ended::Cancelled | Ended::Saved => Next::Again(Failure::Lost),
+            Ended::Failed(Failure::Lost) if self.is_poison(task, worker) => {
+                Next::Verdict(Verdict::Quarantined, Some(Failure::Lost))
+            }
+            Ended::Failed(Failure::Lost) => Next::Again(Failure::Lost),
+            Ended::Failed(failure) if failure.is_of_the_task() => {
+                // Tests that had no turn because another one ended the attempt are not to blame: they get theirs as long
+                // as every attempt brings some result.
+                let has_more = !task.has_all_results() && extra.is_some_and(|extra| extra.advanced);
+                if has_more || count(|extra| extra.own_failures) < task.spec.retries {
+                    Next::Again(failure)
+                } else {
+                    Next::Verdict(Verdict::Failed, Some(failure))
+                }
+            }
+            Ended::Failed(failure) => self.judge_machine(task, failure),
+        }
+    }
+
+    /// Whether losing `worker` too makes it likelier that the task takes its workers down than that they fell by themselves.
+    fn is_poison(&self, task: &Task, worker: WorkerIndex) -> bool {
+        if !matches!(task.state, TaskState::Running(_)) {
+            return false;
+        }
+        let before = task.extra.as_ref().map_or(&[][..], |extra| &extra.lost_on);
+        let distinct: BTreeSet<WorkerIndex> = before.iter().copied().chain([worker]).collect();
+        distinct.len() >= POISONED_WORKERS || before.len() + 1 >= usize::from(self.config.losses_max)
+    }
+
+    fn judge_machine(&self, task: &Task, failure: Failure) -> Next {
+        let before = task.extra.as_ref().map_or(0, |extra| extra.infra_failures);
+        if before + 1 < self.config.infra_failures_max {
+            Next::Again(failure)
+        } else {
+            Next::Verdict(Verdict::Error, Some(failure))
+        }
+    }
+
+    fn fence(
+        &mut self,
+        now: Time,
+        worker: WorkerIndex,
+        attempt: Attempt,
+        current: Option<AttemptNumber>,
+        said: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.record_fenced(now, worker, attempt, said, effects);
+        if let Some(connection) = self.state.fleet.get(worker).presence.connection() {
+            effects.push(Effect::Send { connection, message: FromCoordinator::Fenced { attempt, current } });
+        }
+    }
+
+    fn record_fenced(&mut self, now: Time, worker: WorkerIndex, attempt: Attempt, said: &str, effects: &mut Vec<Effect>) {
+        let worker: Arc<str> = self.state.fleet.get(worker).name.clone();
+        let (task, attempt) = (attempt.task, attempt.number);
+        self.record(now, What::Fenced { worker, task, attempt, said: said.into() }, effects);
+    }
+
+    /// Whether someone asked for a task to stop.
+    pub(crate) fn is_cancelled(&self, task: TaskId) -> bool {
+        self.state.ledger.get(task).is_some_and(Task::is_cancelled)
+    }
+}
