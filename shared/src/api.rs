@@ -183,6 +183,8 @@ pub struct AttemptView {
     pub failure: Option<Failure>,
     /// What went wrong, in a sentence.
     pub message: Option<String>,
+    /// Bytes of output it wrote, once it is over.
+    pub log_bytes: Option<u64>,
 }
 
 /// `GET /api/tasks`.
@@ -361,6 +363,7 @@ pub struct ConfigView {
     /// The placement policy.
     pub policy: String,
     /// The published table.
+    #[serde(flatten)]
     pub balancer: BalancerConfig,
 }
 

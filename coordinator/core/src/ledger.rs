@@ -9,7 +9,7 @@ use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Failure, TestOutcome, Verdict};
 use shared::task::{TaskSpec, Work};
 use shared::time::Time;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Specifications that were seen last, shared with the next task that has an equal one: arrays of tasks cost one.
@@ -93,6 +93,8 @@ pub struct AttemptRecord {
     pub exit_code: Option<i32>,
     /// What went wrong, in a sentence.
     pub message: Option<Box<str>>,
+    /// Bytes of output it wrote.
+    pub log_bytes: u64,
 }
 
 /// What is remembered of a task that did not simply run once.
@@ -100,8 +102,8 @@ pub struct AttemptRecord {
 pub struct Extra {
     /// The newest result of each test of its chunk.
     pub tests: Vec<Option<TestOutcome>>,
-    /// Whether the newest attempt brought a result of a test.
-    pub advanced: bool,
+    /// Tests of which the newest attempt brought a result.
+    pub reported: BTreeSet<u32>,
     /// Workers it failed on for a reason that was not its own.
     pub avoid: Vec<WorkerIndex>,
     /// Workers that were lost while they ran it, with repetition.

@@ -22,6 +22,7 @@ mod why;
 use plan::{Move, Policy, View};
 use shared::config::BalancerConfig;
 use shared::fact::{Admission, Fact, What};
+use shared::hardware::Load;
 use shared::id::{ClusterId, TaskId};
 use shared::protocol::{FromCoordinator, FromWorker, Hello, Start};
 use shared::task::TaskSpec;
@@ -93,12 +94,14 @@ pub struct NewTask {
 }
 
 /// An operator's order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Stop a task.
     Cancel(TaskId),
     /// Change which work a worker receives.
     Admit(String, Admission),
+    /// Take in how busy a worker is from another source than itself (F14).
+    Measured(String, Load),
     /// Choose tasks and workers by another policy from now on.
     UsePolicy(String),
 }

@@ -4,6 +4,7 @@ use crate::ledger::{State as TaskState, Task};
 use crate::timers::Timer;
 use crate::{ClientId, Command, Coordinator, Effect, NewTask, Reply, policy};
 use shared::fact::{Admission, What};
+use shared::hardware::Load;
 use shared::id::{Attempt, TaskId};
 use shared::outcome::{Failure, Verdict};
 use shared::protocol::FromCoordinator;
@@ -43,6 +44,7 @@ impl Coordinator {
         let reply = match command {
             Command::Cancel(task) => self.cancel(now, task, effects),
             Command::Admit(worker, admission) => self.admit(now, &worker, admission, effects),
+            Command::Measured(worker, load) => self.measured(now, &worker, load, effects),
             Command::UsePolicy(name) => match policy::by_name(&name) {
                 Some(chosen) => {
                     self.policy = chosen;
@@ -93,6 +95,17 @@ impl Coordinator {
             self.record(now, What::WorkerSet { worker, admission }, effects);
             self.changed = true;
         }
+        Reply::Done
+    }
+
+    fn measured(&mut self, now: Time, name: &str, load: Load, effects: &mut Vec<Effect>) -> Reply {
+        let Some(worker) = self.state.fleet.by_name(name) else {
+            return Reply::Unknown(format!("no worker is called `{name}`"));
+        };
+        let entry = self.state.fleet.get_mut(worker);
+        entry.load = load;
+        let (worker, busy_slots, slots) = (entry.name.clone(), entry.busy_slots(), entry.inventory.slots);
+        self.record(now, What::WorkerSampled { worker, load, busy_slots, slots }, effects);
         Reply::Done
     }
 

@@ -58,6 +58,10 @@ impl Coordinator {
         for result in results {
             let task = self.state.ledger.get(attempt.task).expect("it is current");
             let Work::Tests(chunk) = &task.spec.work else { return };
+            // A worker that was cut off tells again what it is not sure was heard.
+            if task.extra.as_ref().is_some_and(|extra| extra.reported.contains(&result.index)) {
+                continue;
+            }
             let Some(test) = chunk.test_id(result.index).or(result.name) else { continue };
             let what = What::TestFinished {
                 task: attempt.task,
@@ -171,7 +175,7 @@ impl Coordinator {
             Ended::Failed(failure) if failure.is_of_the_task() => {
                 // Tests that had no turn because another one ended the attempt are not to blame: they get theirs as long
                 // as every attempt brings some result.
-                let has_more = !task.has_all_results() && extra.is_some_and(|extra| extra.advanced);
+                let has_more = !task.has_all_results() && extra.is_some_and(|extra| !extra.reported.is_empty());
                 if has_more || count(|extra| extra.own_failures) < task.spec.retries {
                     Next::Again(failure)
                 } else {

@@ -77,7 +77,7 @@ impl State {
             }
             What::TestFinished { task, index, test, outcome, seconds, .. } => {
                 let extra = self.ledger.task_mut(*task).extra_mut();
-                extra.advanced = true;
+                extra.reported.insert(*index);
                 if let Some(result) = extra.tests.get_mut(*index as usize) {
                     *result = Some(*outcome);
                 }
@@ -183,9 +183,10 @@ impl State {
             failure: None,
             exit_code: None,
             message: None,
+            log_bytes: 0,
         });
         if let Some(extra) = &mut task.extra {
-            extra.advanced = false;
+            extra.reported.clear();
         }
         self.ledger.set_state(id, TaskState::Leased(worker));
     }
@@ -193,7 +194,9 @@ impl State {
     /// The worker no longer holds the attempt. Where the task goes is said by the fact that follows: back to the queue or
     /// to its verdict.
     fn stop(&mut self, fact: &Fact) {
-        let What::AttemptStopped { task: id, reason, failure, exit_code, message, run_s, .. } = &fact.what else { return };
+        let What::AttemptStopped { task: id, reason, failure, exit_code, message, run_s, log_bytes, .. } = &fact.what else {
+            return;
+        };
         let worker = self.holder(*id);
         self.fleet.free(worker, *id);
         let task = self.ledger.task_mut(*id);
@@ -201,6 +204,7 @@ impl State {
         newest.stopped = Some((fact.at, *reason));
         newest.failure = *failure;
         newest.exit_code = *exit_code;
+        newest.log_bytes = *log_bytes;
         newest.message = message.as_deref().map(Into::into);
         if *reason == StopReason::Finished && failure.is_none() && task.tests() == 0 {
             self.estimates.saw_task(&task.spec.kind, *run_s);

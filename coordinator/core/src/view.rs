@@ -67,6 +67,7 @@ impl Coordinator {
             reason: attempt.stopped.map(|(_, reason)| reason),
             failure: attempt.failure,
             message: attempt.message.as_deref().map(String::from),
+            log_bytes: attempt.stopped.map(|_| attempt.log_bytes),
         }
     }
 

@@ -204,7 +204,10 @@ fn only_the_tests_of_a_chunk_that_have_no_good_result_run_again() {
     let first = bench.starts().remove(0).1;
     bench.say(1, FromWorker::Started { attempt: first.attempt });
     let results = vec![result(0, TestOutcome::Passed), result(1, TestOutcome::Failed)];
+    bench.say(1, FromWorker::Tests { attempt: first.attempt, results: results.clone() });
     bench.say(1, FromWorker::Tests { attempt: first.attempt, results });
+    let told = bench.facts.iter().filter(|fact| matches!(fact.what, What::TestFinished { .. })).count();
+    assert_eq!(told, 2, "a result that is told again counts once");
     bench.join("w", 2, machine(1), &[], vec![]);
     let second = bench.starts().remove(0).1;
     assert_eq!(second.skip, [0], "the daemon was killed: what it had told is kept");

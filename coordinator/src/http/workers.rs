@@ -1,0 +1,65 @@
+//! Workers, and how work is given to them.
+
+use super::App;
+use super::error::ApiError;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use coordinator_core::{Command, Reply};
+use serde::Deserialize;
+use shared::api::{ErrorBody, WorkerView};
+use shared::fact::Admission;
+use shared::hardware::Load;
+
+/// All workers, those that are gone last.
+#[utoipa::path(get, path = "/api/workers", responses((status = 200, body = [WorkerView])))]
+pub async fn list(State(app): State<App>) -> Result<Json<Vec<WorkerView>>, ApiError> {
+    Ok(Json(app.core.read(|core, now| core.worker_views(now)).await?))
+}
+
+/// Gives a worker no new work; what runs there ends there.
+#[utoipa::path(post, path = "/api/workers/{name}/drain", params(("name" = String, Path)), responses(
+    (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
+pub async fn drain(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+    order(&app, Command::Admit(name, Admission::Draining)).await
+}
+
+/// Gives a worker no new work.
+#[utoipa::path(post, path = "/api/workers/{name}/cordon", params(("name" = String, Path)), responses(
+    (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
+pub async fn cordon(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+    order(&app, Command::Admit(name, Admission::Cordoned)).await
+}
+
+/// Gives a worker work again.
+#[utoipa::path(post, path = "/api/workers/{name}/uncordon", params(("name" = String, Path)), responses(
+    (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
+pub async fn uncordon(State(app): State<App>, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+    order(&app, Command::Admit(name, Admission::Open)).await
+}
+
+/// Takes in how busy a worker is from a source other than its daemon.
+#[utoipa::path(post, path = "/api/workers/{name}/metrics", params(("name" = String, Path)), request_body = Load, responses(
+    (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
+pub async fn measured(State(app): State<App>, Path(name): Path<String>, Json(load): Json<Load>) -> Result<StatusCode, ApiError> {
+    order(&app, Command::Measured(name, load)).await
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Strategy {
+    strategy: String,
+}
+
+/// Chooses workers by another policy from now on.
+#[utoipa::path(post, path = "/api/loadbalancer/strategy", request_body = serde_json::Value, responses(
+    (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
+pub async fn use_policy(State(app): State<App>, Json(chosen): Json<Strategy>) -> Result<StatusCode, ApiError> {
+    order(&app, Command::UsePolicy(chosen.strategy)).await
+}
+
+async fn order(app: &App, command: Command) -> Result<StatusCode, ApiError> {
+    match app.core.operate(command).await? {
+        Reply::Done => Ok(StatusCode::ACCEPTED),
+        other => Err(ApiError::from_reply(other)),
+    }
+}

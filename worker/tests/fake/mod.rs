@@ -1,0 +1,254 @@
+//! A coordinator for tests: it shakes hands, says what it is told to say, and hands over what it hears.
+
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use shared::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Digest, Epoch, Session, TaskId};
+use shared::outcome::Outcome;
+use shared::protocol::{
+    Envelope, FromCoordinator, FromWorker, HeldAttempt, HeldResult, Hello, SUBPROTOCOL_JSON, Start, Welcome, WorkerInventory,
+};
+use shared::requirement::Requirement;
+use shared::task::{Priority, TaskSpec, Timeouts, Work};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+/// Longer than anything here takes, so that a failure is told rather than waited for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Coordinator {
+    pub address: String,
+    sockets: mpsc::Receiver<TcpStream>,
+    pub epoch: Epoch,
+    pub lease_ms: u64,
+}
+
+/// One session with a worker.
+pub struct Talk {
+    stream: WebSocketStream<TcpStream>,
+    is_json: bool,
+    sent: u64,
+    heard: u64,
+    waiting: VecDeque<FromWorker>,
+    pub output: Vec<u8>,
+}
+
+impl Coordinator {
+    /// Listens on a free port and serves `blobs` over HTTP.
+    pub async fn start(blobs: Vec<(Digest, Vec<u8>)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound").to_string();
+        let (found, sockets) = mpsc::channel(16);
+        let blobs: Arc<BTreeMap<String, Vec<u8>>> =
+            Arc::new(blobs.into_iter().map(|(digest, bytes)| (digest.to_string(), bytes)).collect());
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (found, blobs) = (found.clone(), blobs.clone());
+                tokio::spawn(async move {
+                    let mut head = [0; 15];
+                    while socket.peek(&mut head).await.is_ok_and(|bytes| bytes < head.len()) {
+                        tokio::task::yield_now().await;
+                    }
+                    if head == *b"GET /api/worker" {
+                        let _ = found.send(socket).await;
+                    } else {
+                        serve(socket, &blobs).await;
+                    }
+                });
+            }
+        });
+        Self { address, sockets, epoch: Epoch(1), lease_ms: 30_000 }
+    }
+
+    /// Accepts a worker up to its proof.
+    #[expect(clippy::result_large_err, reason = "the type of the callback is tungstenite's")]
+    pub async fn greet(&mut self) -> (Talk, Hello) {
+        let socket = timeout(PATIENCE, self.sockets.recv()).await.expect("a worker connects").expect("the listener lives");
+        let mut subprotocol = None;
+        let answer = |request: &Request, mut response: Response| {
+            subprotocol = request.headers().get("sec-websocket-protocol").cloned();
+            if let Some(subprotocol) = &subprotocol {
+                response.headers_mut().insert("sec-websocket-protocol", subprotocol.clone());
+            }
+            Ok(response)
+        };
+        let stream = tokio_tungstenite::accept_hdr_async(socket, answer).await.expect("a WebSocket");
+        let is_json = subprotocol.is_some_and(|subprotocol| subprotocol == SUBPROTOCOL_JSON);
+        let mut talk = Talk { stream, is_json, sent: 0, heard: 0, waiting: VecDeque::new(), output: Vec::new() };
+        match talk.next().await {
+            FromWorker::Hello(hello) => (talk, hello),
+            other => panic!("the first word is {other:?}"),
+        }
+    }
+
+    /// Accepts a worker and answers with everything it says it holds.
+    pub async fn accept(&mut self) -> (Talk, Hello, WorkerInventory) {
+        let (mut talk, hello) = self.greet().await;
+        let (nonce, cluster) = (BootNonce([5; 8]), ClusterId([6; 16]));
+        talk.say(vec![FromCoordinator::Challenge { nonce, epoch: self.epoch, cluster, protocol: 1 }]).await;
+        let proof = talk.next().await;
+        assert!(matches!(proof, FromWorker::Proof { .. }), "{proof:?}");
+        let Self { lease_ms, .. } = *self;
+        let welcome = Welcome { session: Session(1), lease_ms, heartbeat_ms: 100, spread_ms: 50, features: Vec::new() };
+        talk.say(vec![FromCoordinator::Welcome(welcome)]).await;
+        loop {
+            if let FromWorker::Inventory(inventory) = talk.next().await {
+                return (talk, hello, inventory);
+            }
+        }
+    }
+}
+
+impl Talk {
+    pub async fn say(&mut self, messages: Vec<FromCoordinator>) {
+        self.sent += 1;
+        let frame = self.encode(&Envelope { seq: self.sent, ack: self.heard, messages });
+        self.stream.send(frame).await.expect("the worker reads");
+    }
+
+    fn encode<T: Serialize>(&self, value: &T) -> Message {
+        if self.is_json {
+            Message::text(serde_json::to_string(value).expect("serialisable"))
+        } else {
+            Message::binary(rmp_serde::to_vec_named(value).expect("serialisable"))
+        }
+    }
+
+    /// The next message but for heartbeats and output, see [`Talk::hear`].
+    pub async fn next(&mut self) -> FromWorker {
+        loop {
+            if let Some(message) = self.hear().await {
+                return message;
+            }
+        }
+    }
+
+    /// Hears one message and keeps it to itself when it is a heartbeat, which it acknowledges, or output, which it stores
+    /// and acknowledges.
+    pub async fn hear(&mut self) -> Option<FromWorker> {
+        match self.any().await {
+            FromWorker::Heartbeat(heartbeat) => {
+                self.say(vec![FromCoordinator::HeartbeatAck { number: heartbeat.number }]).await;
+                None
+            }
+            FromWorker::Log { attempt, offset, bytes } => {
+                self.output.resize(offset as usize, b'.');
+                self.output.extend(bytes.0);
+                let offset = self.output.len() as u64;
+                self.say(vec![FromCoordinator::LogAck { attempt, offset }]).await;
+                None
+            }
+            other => Some(other),
+        }
+    }
+
+    /// The next message of any kind.
+    pub async fn any(&mut self) -> FromWorker {
+        loop {
+            if let Some(message) = self.waiting.pop_front() {
+                return message;
+            }
+            let frame = timeout(PATIENCE, self.stream.next()).await.expect("the worker says something");
+            let envelope: Envelope<FromWorker> = match frame.expect("the worker stays").expect("a sound frame") {
+                Message::Text(text) if self.is_json => serde_json::from_str(&text).expect("an envelope"),
+                Message::Binary(bytes) if !self.is_json => rmp_serde::from_slice(&bytes).expect("an envelope"),
+                Message::Ping(_) | Message::Pong(_) => continue,
+                other => panic!("not a frame of this session: {other:?}"),
+            };
+            assert_eq!(envelope.seq, self.heard + 1, "frames are numbered");
+            self.heard = envelope.seq;
+            self.waiting.extend(envelope.messages);
+        }
+    }
+
+    /// The result of `attempt`, once it is told.
+    pub async fn result(&mut self, attempt: Attempt) -> Outcome {
+        loop {
+            match self.next().await {
+                FromWorker::Finished { attempt: which, outcome } if which == attempt => return outcome,
+                _ => {}
+            }
+        }
+    }
+}
+
+async fn serve(mut socket: TcpStream, blobs: &BTreeMap<String, Vec<u8>>) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        match socket.read_u8().await {
+            Ok(byte) => request.push(byte),
+            Err(_) => return,
+        }
+    }
+    let text = String::from_utf8_lossy(&request);
+    let name = text.split_whitespace().nth(1).and_then(|path| path.strip_prefix("/api/blobs/"));
+    let (status, body) = match name.and_then(|name| blobs.get(name)) {
+        Some(bytes) => ("200 OK", bytes.clone()),
+        None => ("404 Not Found", Vec::new()),
+    };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let _ = socket.write_all(head.as_bytes()).await;
+    let _ = socket.write_all(&body).await;
+}
+
+/// A worker daemon; it is killed when this is dropped.
+pub fn daemon(coordinator: &str, work_dir: &Path, more: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_worker"))
+        .args(["--coordinator", &format!("ws://{coordinator}"), "--name", "tested", "--slots", "2", "--work-dir"])
+        .arg(work_dir)
+        .args(more)
+        .env_remove("EVENKEEL_TOKEN")
+        .env("HOME", work_dir)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program was built for this test")
+}
+
+pub fn attempt(task: u64) -> Attempt {
+    Attempt { task: TaskId(task), number: AttemptNumber::new(Epoch(1), 1) }
+}
+
+pub fn spec(work: Work) -> TaskSpec {
+    TaskSpec {
+        name: "a task".into(),
+        kind: "test".into(),
+        work,
+        cwd: None,
+        env: BTreeMap::new(),
+        files: None,
+        requires: Requirement::default(),
+        priority: Priority::default(),
+        timeouts: Timeouts::default(),
+        retries: 0,
+        checkpointable: false,
+        owner: None,
+        estimate_s: None,
+    }
+}
+
+pub fn shell(script: &str) -> TaskSpec {
+    spec(Work::Command(["sh", "-c", script].map(String::from).to_vec()))
+}
+
+pub fn start(task: u64, spec: TaskSpec) -> FromCoordinator {
+    FromCoordinator::Start(Start { attempt: attempt(task), spec: Arc::new(spec), skip: Vec::new(), restore: None })
+}
+
+/// What an inventory says of attempts and results, for comparing.
+pub fn held(inventory: &WorkerInventory) -> (Vec<Attempt>, Vec<Attempt>) {
+    let attempts = inventory.attempts.iter().map(|HeldAttempt { attempt, .. }| *attempt);
+    let results = inventory.results.iter().map(|HeldResult { attempt, .. }| *attempt);
+    (attempts.collect(), results.collect())
+}
