@@ -1,0 +1,6 @@
+//! The database from outside: one program, so that its facts are written once.
+
+mod append;
+mod common;
+mod open;
+mod views;

@@ -1,0 +1,292 @@
+-- The figures, each defined once. Times are seconds since the run began; durations are seconds; shares are 0 to 1.
+-- A figure that cannot be known yet is NULL. A task occupies `cores` slots while an attempt of it runs.
+
+-- One row per attempt, as it was leased, started and stopped.
+CREATE OR REPLACE VIEW attempts AS
+SELECT
+    task,
+    attempt,
+    attempt & 4294967295 AS ordinal,
+    arg_min(worker, seq) AS worker,
+    any_value(json_extract_string(payload, '$.why')) FILTER (fact = 'attempt_leased') AS why,
+    any_value(json_extract_string(payload, '$.hardware')) FILTER (fact = 'attempt_started') AS hardware,
+    min(t) FILTER (fact = 'attempt_leased') AS leased_s,
+    min(t) FILTER (fact = 'attempt_started') AS started_s,
+    min(t) FILTER (fact = 'attempt_stopped') AS stopped_s,
+    any_value(json_extract_string(payload, '$.reason')) FILTER (fact = 'attempt_stopped') AS reason,
+    any_value(json_extract_string(payload, '$.failure')) FILTER (fact = 'attempt_stopped') AS failure,
+    any_value(json_extract_string(payload, '$.message')) FILTER (fact = 'attempt_stopped') AS message,
+    any_value(CAST(json_extract_string(payload, '$.exit_code') AS INTEGER)) FILTER (fact = 'attempt_stopped') AS exit_code,
+    any_value(CAST(json_extract_string(payload, '$.progress') AS DOUBLE)) FILTER (fact = 'attempt_started') AS progress_from,
+    any_value(CAST(json_extract_string(payload, '$.progress') AS DOUBLE)) FILTER (fact = 'attempt_stopped') AS progress_to
+FROM facts
+WHERE fact IN ('attempt_leased', 'attempt_started', 'attempt_stopped')
+GROUP BY task, attempt;
+
+-- One row per accepted task, with its verdict.
+-- wait = first start of a process - submit. flow = verdict - submit, for tasks whose work came to an end (passed or failed).
+CREATE OR REPLACE VIEW tasks AS
+WITH queued AS (
+    SELECT
+        task,
+        t AS submitted_s,
+        json_extract_string(payload, '$.spec.name') AS name,
+        json_extract_string(payload, '$.spec.kind') AS kind,
+        coalesce(json_extract_string(payload, '$.spec.owner'), '') AS owner,
+        CAST(coalesce(json_extract_string(payload, '$.cores'), '1') AS INTEGER) AS cores,
+        json_exists(payload, '$.spec.work.tests') AS is_suite
+    FROM facts
+    WHERE fact = 'task_queued'
+),
+ended AS (
+    SELECT
+        task,
+        t AS finished_s,
+        attempt AS decided_by,
+        json_extract_string(payload, '$.verdict') AS verdict,
+        json_extract_string(payload, '$.failure') AS failure
+    FROM facts
+    WHERE fact = 'task_finished'
+),
+tried AS (
+    SELECT
+        task,
+        min(started_s) AS started_s,
+        count(started_s) AS attempts,
+        count(*) FILTER (reason = 'migrated') AS migrations,
+        arg_max(message, attempt) AS message
+    FROM attempts
+    GROUP BY task
+),
+again AS (SELECT task, count(*) AS retries FROM facts WHERE fact = 'task_requeued' GROUP BY task)
+SELECT
+    queued.*,
+    tried.started_s,
+    ended.finished_s,
+    ended.verdict,
+    ended.failure,
+    ended.decided_by,
+    coalesce(tried.attempts, 0) AS attempts,
+    coalesce(tried.migrations, 0) AS migrations,
+    coalesce(again.retries, 0) AS retries,
+    tried.message,
+    tried.started_s - queued.submitted_s AS wait_s,
+    CASE WHEN ended.verdict IN ('passed', 'failed') THEN ended.finished_s - queued.submitted_s END AS flow_s
+FROM queued
+LEFT JOIN ended USING (task)
+LEFT JOIN tried USING (task)
+LEFT JOIN again USING (task);
+
+-- The time that is looked at, from the first submit to the last verdict. Its length is the makespan.
+CREATE OR REPLACE VIEW span AS
+SELECT
+    min(t) FILTER (fact = 'task_queued') AS from_s,
+    max(t) FILTER (fact = 'task_finished') AS to_s,
+    to_s - from_s AS makespan_s,
+    max(t) AS last_s
+FROM facts;
+
+-- How much of each attempt that ran counted. The deciding attempt of a task that passed or failed counts whole. One that
+-- was moved or preempted counts by the share of its progress from which the next attempt went on; before that one has
+-- started, and while an attempt runs, it is not known yet (NULL). All others count for nothing.
+CREATE OR REPLACE VIEW attempt_accounts AS
+WITH run AS (
+    SELECT
+        attempts.*,
+        lead(progress_from) OVER (PARTITION BY task ORDER BY attempt) AS kept_to
+    FROM attempts
+    WHERE started_s IS NOT NULL
+)
+SELECT
+    run.*,
+    tasks.kind,
+    tasks.cores,
+    coalesce(run.stopped_s, span.last_s) - run.started_s AS seconds,
+    CASE
+        WHEN run.attempt = tasks.decided_by AND tasks.verdict IN ('passed', 'failed') THEN 1.0
+        WHEN run.stopped_s IS NULL THEN NULL
+        WHEN run.reason NOT IN ('migrated', 'preempted') THEN 0.0
+        WHEN run.kept_to IS NULL AND tasks.verdict IS NULL THEN NULL
+        WHEN run.kept_to IS NULL OR run.progress_to <= run.progress_from THEN 0.0
+        ELSE greatest(0.0, least(1.0, (run.kept_to - run.progress_from) / (run.progress_to - run.progress_from)))
+    END AS counted
+FROM run
+JOIN tasks USING (task)
+CROSS JOIN span;
+
+-- Service time of a task: the seconds of its attempts that counted.
+-- slowdown = flow / max(1 s, the shortest service time of any passed task of its kind). For real work the true optimum on
+-- this fleet is unknown; the best that was seen stands for it, so the figure can only flatter a fleet that never ran well.
+CREATE OR REPLACE VIEW slowdowns AS
+WITH service AS (SELECT task, sum(seconds * counted) AS service_s FROM attempt_accounts GROUP BY task),
+best AS (
+    SELECT kind, min(service_s) AS best_s FROM tasks JOIN service USING (task) WHERE verdict = 'passed' GROUP BY kind
+)
+SELECT task, kind, owner, wait_s, flow_s, service_s, best_s, flow_s / greatest(1.0, best_s) AS slowdown
+FROM tasks
+LEFT JOIN service USING (task)
+LEFT JOIN best USING (kind);
+
+-- When each worker was present, and with how many slots. A lost connection is not an absence: its attempts still run.
+CREATE OR REPLACE VIEW presence AS
+WITH marks AS (
+    SELECT
+        seq, t, worker, fact,
+        CASE WHEN fact = 'worker_described' THEN CAST(json_extract_string(payload, '$.inventory.slots') AS DOUBLE) END AS told
+    FROM facts
+    WHERE fact IN ('worker_joined', 'worker_described', 'worker_left')
+),
+known AS (
+    SELECT
+        *,
+        last_value(told IGNORE NULLS) OVER (PARTITION BY worker ORDER BY seq) AS slots,
+        lead(t) OVER (PARTITION BY worker ORDER BY seq) AS next_s
+    FROM marks
+)
+SELECT seq, worker, t AS from_s, coalesce(next_s, span.last_s) AS to_s, slots
+FROM known
+CROSS JOIN span
+WHERE fact <> 'worker_left' AND slots > 0;
+
+-- Busy and present slot-seconds of each worker within the makespan.
+-- utilization = busy slot-seconds / present slot-seconds.
+CREATE OR REPLACE VIEW workers AS
+WITH present AS (
+    SELECT
+        worker,
+        arg_max(slots, presence.seq) AS slots,
+        coalesce(sum(slots * greatest(0.0, least(presence.to_s, span.to_s) - greatest(presence.from_s, span.from_s))), 0.0)
+            AS present_slot_s
+    FROM presence CROSS JOIN span
+    GROUP BY worker
+),
+busy AS (
+    SELECT
+        worker,
+        sum(cores * greatest(0.0, least(started_s + seconds, span.to_s) - greatest(started_s, span.from_s))) AS busy_slot_s,
+        sum(cores * seconds * counted) AS counted_slot_s,
+        sum(cores * seconds * (1 - counted)) AS waste_slot_s,
+        count(*) AS attempts,
+        count(*) FILTER (reason = 'finished' AND failure IS NULL) AS passed,
+        count(*) FILTER (failure IS NOT NULL) AS failed,
+        count(*) FILTER (reason = 'lost') AS lost,
+        count(*) FILTER (reason = 'migrated') AS moved_away
+    FROM attempt_accounts CROSS JOIN span
+    GROUP BY worker
+)
+SELECT
+    worker,
+    slots,
+    present_slot_s,
+    coalesce(busy_slot_s, 0.0) AS busy_slot_s,
+    CASE WHEN present_slot_s > 0 THEN coalesce(busy_slot_s, 0.0) / present_slot_s END AS utilization,
+    coalesce(counted_slot_s, 0.0) AS counted_slot_s,
+    coalesce(waste_slot_s, 0.0) AS waste_slot_s,
+    coalesce(attempts, 0) AS attempts,
+    coalesce(passed, 0) AS passed,
+    coalesce(failed, 0) AS failed,
+    coalesce(lost, 0) AS lost,
+    coalesce(moved_away, 0) AS moved_away
+FROM present
+FULL JOIN busy USING (worker);
+
+-- load_stddev = time average, over the makespan, of the (population) standard deviation of busy share over present workers.
+-- Kept as running sums of shares and of their squares, so that it costs one pass however many workers there are.
+CREATE OR REPLACE VIEW load_spread AS
+WITH changes AS (
+    SELECT worker, from_s AS t, slots, 0.0 AS busy FROM presence
+    UNION ALL SELECT worker, to_s, -slots, 0.0 FROM presence
+    UNION ALL SELECT worker, started_s, 0.0, cores FROM attempt_accounts
+    UNION ALL SELECT worker, started_s + seconds, 0.0, -cores FROM attempt_accounts
+),
+moments AS (SELECT worker, t, sum(slots) AS slots, sum(busy) AS busy FROM changes GROUP BY worker, t),
+levels AS (
+    SELECT
+        worker, t,
+        sum(slots) OVER (PARTITION BY worker ORDER BY t) AS slots,
+        sum(busy) OVER (PARTITION BY worker ORDER BY t) AS busy
+    FROM moments
+),
+shares AS (SELECT worker, t, CASE WHEN slots > 0.5 THEN busy / slots END AS share FROM levels),
+steps AS (
+    SELECT t, share, lag(share) OVER (PARTITION BY worker ORDER BY t) AS before FROM shares
+),
+sums AS (
+    SELECT
+        t,
+        sum(CAST(share IS NOT NULL AS INTEGER) - CAST(before IS NOT NULL AS INTEGER)) AS d_workers,
+        sum(coalesce(share, 0.0) - coalesce(before, 0.0)) AS d_share,
+        sum(coalesce(share * share, 0.0) - coalesce(before * before, 0.0)) AS d_square
+    FROM steps
+    GROUP BY t
+),
+running AS (
+    SELECT
+        t,
+        lead(t) OVER (ORDER BY t) AS next_t,
+        sum(d_workers) OVER (ORDER BY t) AS workers,
+        sum(d_share) OVER (ORDER BY t) AS share,
+        sum(d_square) OVER (ORDER BY t) AS square
+    FROM sums
+)
+SELECT
+    sum(
+        sqrt(greatest(0.0, square / workers - (share / workers) * (share / workers)))
+        * greatest(0.0, least(coalesce(next_t, span.to_s), span.to_s) - greatest(t, span.from_s))
+    ) / nullif(any_value(span.makespan_s), 0) AS load_stddev
+FROM running CROSS JOIN span
+WHERE workers > 0;
+
+-- fairness = Jain's index (sum x)^2 / (n sum x^2) over owners, with x = 1 / mean slowdown: the speed at which an owner's
+-- work came back, relative to having the fleet alone. 1 is perfectly even, 1/n is one owner served and the others not.
+CREATE OR REPLACE VIEW owners AS
+SELECT owner, count(*) AS tasks, avg(wait_s) AS mean_wait_s, avg(flow_s) AS mean_flow_s, avg(slowdown) AS mean_slowdown
+FROM slowdowns
+GROUP BY owner;
+
+-- One row with the figures of everything that is here.
+-- goodput = slot-seconds that counted / present slot-seconds. waste = slot-seconds of attempts that did not count.
+-- imbalance = the largest utilization of a worker less the smallest.
+CREATE OR REPLACE VIEW summary AS
+WITH task_figures AS (
+    SELECT
+        count(*) AS tasks,
+        count(*) FILTER (verdict = 'passed') AS passed,
+        count(*) FILTER (verdict = 'failed') AS failed,
+        count(*) FILTER (verdict = 'error') AS error,
+        count(*) FILTER (verdict = 'cancelled') AS cancelled,
+        count(*) FILTER (verdict = 'expired') AS expired,
+        count(*) FILTER (verdict = 'quarantined') AS quarantined,
+        count(*) FILTER (verdict IS NULL) AS unfinished,
+        coalesce(sum(attempts), 0) AS attempts,
+        coalesce(sum(retries), 0) AS retries,
+        coalesce(sum(migrations), 0) AS migrations,
+        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, 0.5) AS p50_wait_s, quantile_cont(wait_s, 0.95) AS p95_wait_s,
+        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, 0.5) AS p50_flow_s, quantile_cont(flow_s, 0.95) AS p95_flow_s,
+        quantile_cont(flow_s, 0.99) AS p99_flow_s
+    FROM tasks
+),
+worker_figures AS (
+    SELECT
+        count(*) AS workers,
+        sum(busy_slot_s) AS busy_slot_s,
+        sum(present_slot_s) AS present_slot_s,
+        sum(counted_slot_s) AS counted_slot_s,
+        coalesce(sum(waste_slot_s), 0.0) AS waste_s,
+        max(utilization) - min(utilization) AS imbalance
+    FROM workers
+)
+SELECT
+    task_figures.*,
+    worker_figures.workers,
+    worker_figures.waste_s,
+    span.from_s, span.to_s, span.makespan_s,
+    CASE WHEN present_slot_s > 0 THEN busy_slot_s / present_slot_s END AS utilization,
+    CASE WHEN present_slot_s > 0 THEN counted_slot_s / present_slot_s END AS goodput,
+    (SELECT load_stddev FROM load_spread) AS load_stddev,
+    worker_figures.imbalance,
+    (SELECT avg(slowdown) FROM slowdowns) AS mean_slowdown,
+    (SELECT quantile_cont(slowdown, 0.99) FROM slowdowns) AS p99_slowdown,
+    (SELECT sum(1 / mean_slowdown) ** 2 / (count(mean_slowdown) * sum((1 / mean_slowdown) ** 2))
+     FROM owners WHERE mean_slowdown > 0) AS fairness
+FROM task_figures CROSS JOIN worker_figures CROSS JOIN span;

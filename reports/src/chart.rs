@@ -1,0 +1,73 @@
+//! The figures of a report, each with what it shows and how that is defined.
+
+mod balancer;
+mod slowest;
+mod timeline;
+mod times;
+mod utilization;
+
+use crate::drawing::Drawing;
+use crate::figures::Figures;
+
+/// The width of every figure, in pixels.
+const WIDTH: f64 = 1100.0;
+
+/// Workers that get a row of their own in a figure; the table lists all.
+const WORKER_ROWS_MAX: usize = 40;
+
+/// A figure with its words.
+#[derive(Debug)]
+pub struct Chart {
+    /// The name of its file.
+    pub name: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// What it shows and how that is defined, in a sentence or two.
+    pub caption: String,
+    /// Itself.
+    pub drawing: Drawing,
+}
+
+/// Those figures for which there is data.
+pub fn all(figures: &Figures) -> Vec<Chart> {
+    [
+        timeline::chart(figures),
+        utilization::chart(figures),
+        times::chart(figures),
+        slowest::chart(figures),
+        balancer::chart(figures),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The names of the workers that get a row, and a sentence on the others where there are more.
+fn worker_rows(figures: &Figures) -> (Vec<&str>, String) {
+    let mut rows: Vec<_> = figures.workers.iter().collect();
+    rows.sort_by(|a, b| b.busy_slot_s.total_cmp(&a.busy_slot_s).then_with(|| a.worker.cmp(&b.worker)));
+    let note = match rows.len() {
+        all if all > WORKER_ROWS_MAX => format!(" The {WORKER_ROWS_MAX} busiest of {all} workers have a row."),
+        _ => String::new(),
+    };
+    let mut names: Vec<_> = rows.into_iter().take(WORKER_ROWS_MAX).map(|row| row.worker.as_str()).collect();
+    names.sort_by_key(|name| natural(name));
+    (names, note)
+}
+
+/// A key that sorts `gpu-2` before `gpu-10`.
+fn natural(name: &str) -> (String, u64, String) {
+    let digits_from = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let (stem, digits) = name.split_at(digits_from);
+    (stem.to_owned(), digits.parse().unwrap_or(0), name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn workers_are_sorted_as_people_count() {
+        let mut names = ["gpu-10", "cpu-1", "gpu-2", "old"];
+        names.sort_by_key(|name| super::natural(name));
+        assert_eq!(names, ["cpu-1", "gpu-2", "gpu-10", "old"]);
+    }
+}
