@@ -195,7 +195,8 @@ pub async fn submit(client: &crate::client::Client, planned: Vec<PlannedTask>) -
         let accepted = patiently(|| client.submit(batch), away).await?;
         ensure!(accepted.task_ids.len() == batch.len(), "{} accepted another number of tasks than were submitted", client.base());
         for ((id, request), content) in accepted.task_ids.into_iter().zip(batch).zip(contents.by_ref()) {
-            tally.add(id, request.name.as_deref().unwrap_or("task"), content);
+            let name = request.name.clone().unwrap_or_else(|| request.command.join(" ").chars().take(60).collect());
+            tally.add(id, &name, content);
         }
     }
     Ok(tally)

@@ -99,6 +99,7 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
 /// A length of time as people say it.
 pub fn duration(seconds: f64) -> String {
     match seconds {
+        s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
         s if s < 10.0 => format!("{s:.2} s"),
         s if s < 120.0 => format!("{s:.1} s"),
         s if s < 7200.0 => format!("{} min {:02} s", s as u64 / 60, s as u64 % 60),
@@ -133,8 +134,8 @@ mod tests {
 
     #[test]
     fn durations_grow_in_their_units() {
-        let words = [0.5, 59.0, 119.94, 125.0, 7260.0].map(duration);
-        assert_eq!(words, ["0.50 s", "59.0 s", "119.9 s", "2 min 05 s", "2 h 01 min"]);
+        let words = [0.0114, 1.5, 59.0, 119.94, 125.0, 7260.0].map(duration);
+        assert_eq!(words, ["11 ms", "1.50 s", "59.0 s", "119.9 s", "2 min 05 s", "2 h 01 min"]);
     }
 
     #[test]

@@ -25,6 +25,9 @@ const SMALL_BYTES: u64 = 4 << 20;
 /// How long the user is left without a word.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// Where each content can be read, and its length.
+type Sources = BTreeMap<Digest, (PathBuf, u64)>;
+
 /// Makes the files under `folder` available to workers; the answer is what tasks name them by.
 pub async fn ship(client: &Client, folder: &Path) -> anyhow::Result<Digest> {
     let root = folder.to_owned();
@@ -49,7 +52,7 @@ pub async fn ship(client: &Client, folder: &Path) -> anyhow::Result<Digest> {
     Ok(name)
 }
 
-async fn send(client: &Client, missing: &[Digest], sources: &BTreeMap<Digest, (PathBuf, u64)>, total: u64) -> anyhow::Result<()> {
+async fn send(client: &Client, missing: &[Digest], sources: &Sources, total: u64) -> anyhow::Result<()> {
     let mut under_way = JoinSet::new();
     let (mut sent, mut spoken) = (0, Instant::now());
     let mut rest = missing.iter().filter_map(|digest| Some((*digest, sources.get(digest)?)));
@@ -80,7 +83,7 @@ async fn send_file(client: &Client, digest: Digest, path: &Path, length: u64) ->
 }
 
 /// Every file below `root` with its content's name, and where each content can be read.
-fn read_folder(root: &Path) -> anyhow::Result<(Manifest, BTreeMap<Digest, (PathBuf, u64)>)> {
+fn read_folder(root: &Path) -> anyhow::Result<(Manifest, Sources)> {
     if !root.is_dir() {
         bail!("{} is not a folder; name the folder whose files the tests need", root.display());
     }

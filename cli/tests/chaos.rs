@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Ended, Place, eventually, junit, signal};
+use common::{Place, Running, eventually, junit, signal};
 
 /// Twelve tasks, one of which fails. The first ones wait until the test lets them go; every run of one leaves a line.
 const SUITE: &str = "[defaults]\nenv = { OUT = \"ran\" }\n\
@@ -89,18 +89,20 @@ fn check_gone(daemons: &[u32]) {
 #[test]
 fn the_subcommands_answer_while_a_suite_runs() {
     let place = Place::with(SUITE);
-    let run = place.start(&[&RUN[..], &["3"]].concat());
+    // Four workers hold what waits, which leaves two for what is submitted beside it.
+    let run = place.start(&["run", "SUITE.toml", "--junit", "junit.xml", "--local-workers", "6", "--slots-per-worker", "1"]);
     running(&place);
     let url = place.read(".evenkeel/run/url").trim().to_owned();
     let ask = |words: &[&str]| {
-        let output = place.command(words).env("EVENKEEL_COORDINATOR", &url).output();
-        Ended::from(output.expect("the command was built"))
+        let mut command = place.command(words);
+        command.env("EVENKEEL_COORDINATOR", &url);
+        Running::of(command).end()
     };
     let shows = |words: &[&str], what: &str| {
         let ended = ask(words).expect_code(0);
         assert!(ended.stdout.contains(what), "{words:?} does not say `{what}`:\n{}", ended.stdout);
     };
-    shows(&["status"], "2 ready");
+    shows(&["status"], "6 ready");
     shows(&["workers"], "local-1");
     shows(&["tasks", "--state", "running"], "slow-");
     shows(&["tasks", "--json"], "\"total\": 12");

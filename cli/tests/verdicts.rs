@@ -3,7 +3,7 @@
 #[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
-use common::{Ended, Place, junit};
+use common::{Place, Running, junit};
 
 const GREEN: &str = "[[task]]\nname = \"one\"\ncommand = [\"true\"]\n[[task]]\nname = \"copy\"\ncommand = [\"sh\", \"-c\", \"pwd > $EVENKEEL_E2E_OUT\"]\nrepeat = 2\n";
 
@@ -11,8 +11,9 @@ const GREEN: &str = "[[task]]\nname = \"one\"\ncommand = [\"true\"]\n[[task]]\nn
 fn a_green_suite_exits_0_with_each_test_once_and_runs_in_its_folder_with_this_environment() {
     let place = Place::with(GREEN);
     let words = ["run", "SUITE.toml", "--junit", "out/junit.xml", "--report", "report.html", "--png", "png"];
-    let output = place.command(&words).env("EVENKEEL_E2E_OUT", place.path("where")).output().expect("built");
-    let ended = Ended::from(output).expect_code(0);
+    let mut command = place.command(&words);
+    command.env("EVENKEEL_E2E_OUT", place.path("where"));
+    let ended = Running::of(command).end().expect_code(0);
     assert!(ended.stdout.contains("3 tests in") && ended.stdout.contains("3 passed"), "{}", ended.stdout);
     assert_eq!(
         junit(&place.path("out/junit.xml")),

@@ -5,6 +5,7 @@ pub mod sqlite;
 use crate::release::{Release, Releaser};
 use shared::fact::Fact;
 use sqlite::SqliteLog;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -27,12 +28,18 @@ pub struct Batch {
 #[derive(Debug, Clone, Default)]
 pub struct LogHealth {
     problem: Arc<RwLock<Option<String>>>,
+    commits: Arc<AtomicU64>,
 }
 
 impl LogHealth {
     /// What is wrong; nothing while the log can be written.
     pub fn problem(&self) -> Option<String> {
         self.problem.read().expect("no writer panics").clone()
+    }
+
+    /// Commits so far in this life: each is one write that was waited for.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     fn set(&self, problem: Option<String>) {
@@ -54,6 +61,7 @@ pub fn write(mut log: SqliteLog, mut batches: mpsc::Receiver<Batch>, health: &Lo
         }
         if facts > 0 {
             commit(&mut log, &gathered, health);
+            health.commits.fetch_add(1, Ordering::Relaxed);
             durable.send_replace(log.last_seq());
         }
         gathered.into_iter().flat_map(|batch| batch.effects).for_each(|effect| releaser.release(effect));

@@ -99,8 +99,9 @@ impl Sessions {
             why = writer => why,
         };
         tracing::info!(worker = name, "the session ended: {why}");
-        // The core may be ending too: then there is nobody left to tell.
-        drop(self.core.tell(Input::Disconnected(connection, why)).await);
+        if self.core.tell(Input::Disconnected(connection, why)).await.is_err() {
+            tracing::debug!("the core ended before it heard of it");
+        }
     }
 
     async fn shake_hands(&self, socket: &mut WebSocket, wire: &mut Wire) -> Result<Hello, (Refusal, String)> {

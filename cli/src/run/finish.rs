@@ -1,7 +1,7 @@
 //! The end of a run: the table, the JUnit file, the JSON document.
 
 use super::progress::shortened;
-use super::results::{Case, Counts, Results};
+use super::results::{Case, Counts, Results, Trouble};
 use crate::screen::{Paint, Palette, count, duration};
 use anyhow::Context;
 use serde::Serialize;
@@ -130,10 +130,18 @@ impl Finished<'_> {
     }
 
     fn troubles(&self) -> Vec<String> {
-        let troubles = self.results.troubles.iter();
-        troubles
-            .map(|trouble| format!("{} (task {}): {}, {}", trouble.name, trouble.task, trouble.verdict, trouble.message))
-            .collect()
+        let mut alike: Vec<(&Trouble, u64)> = Vec::new();
+        for trouble in &self.results.troubles {
+            match alike.iter_mut().find(|(first, _)| (first.verdict, &first.message) == (trouble.verdict, &trouble.message)) {
+                Some((_, more)) => *more += 1,
+                None => alike.push((trouble, 0)),
+            }
+        }
+        let line = |(first, more): (&Trouble, u64)| {
+            let others = if more > 0 { format!(" and {}", count(more, "other task")) } else { String::new() };
+            format!("{} (task {}){others}: {}, {}", first.name, first.task, first.verdict, first.message)
+        };
+        alike.into_iter().map(line).collect()
     }
 
     /// The table for people.
@@ -157,17 +165,28 @@ impl Finished<'_> {
     }
 
     fn red_lines(&self, palette: Palette) -> Vec<String> {
-        let all = self.red().count();
+        let (ran, never): (Vec<&Case>, Vec<&Case>) = self.red().partition(|case| !case.tries.is_empty());
         let mut lines = Vec::new();
-        for case in self.red().take(RED_SHOWN) {
+        for case in ran.iter().take(RED_SHOWN) {
             let word = if case.outcome == TestOutcome::Error { "ERROR" } else { " FAIL" };
             lines.push(format!("{} {}", palette.paint(Paint::Bad, word), case.name.full()));
-            // The reason of a test was shown when it failed; what a command wrote, and why a test never ran, was not.
-            let shown = case.output.as_deref().or(case.note.as_deref());
-            lines.extend(shown.map(shortened));
+            // The reason of a test was shown when it failed; what a command wrote was not.
+            lines.extend(case.output.as_deref().map(shortened));
         }
-        if all > RED_SHOWN {
-            lines.push(format!("      and {}; the JUnit file has them all", count((all - RED_SHOWN) as u64, "test")));
+        if ran.len() > RED_SHOWN {
+            lines.push(format!("      and {}; the JUnit file has them all", count((ran.len() - RED_SHOWN) as u64, "test")));
+        }
+        let mut alike: Vec<(&Case, u64)> = Vec::new();
+        for case in never {
+            match alike.iter_mut().find(|(first, _)| first.note == case.note) {
+                Some((_, more)) => *more += 1,
+                None => alike.push((case, 0)),
+            }
+        }
+        for (first, more) in alike.iter().take(RED_SHOWN) {
+            let others = if *more > 0 { format!(" and {}", count(*more, "other test")) } else { String::new() };
+            lines.push(format!("{} {}{others}", palette.paint(Paint::Bad, "ERROR"), first.name.full()));
+            lines.extend(first.note.as_deref().map(shortened));
         }
         lines
     }
@@ -187,7 +206,7 @@ impl Finished<'_> {
         let parts = [
             (counts.passed, "passed", Paint::Good),
             (counts.failed, "failed", Paint::Bad),
-            (counts.errors, "errors", Paint::Bad),
+            (counts.errors, if counts.errors == 1 { "error" } else { "errors" }, Paint::Bad),
             (counts.skipped, "skipped", Paint::Dim),
             (counts.xfailed, "xfailed", Paint::Dim),
             (counts.xpassed, "xpassed", Paint::Odd),

@@ -5,15 +5,22 @@ use super::results::{TestName, Try};
 use crate::screen::{Paint, Palette, duration, say};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::outcome::TestOutcome;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a line tells the figures where there is no bar.
 const FIGURES_EVERY: Duration = Duration::from_secs(10);
-/// Lines of a failure's reason that are shown at once; the report has them all.
-const REASON_LINES: usize = 30;
+/// Lines of a failure's reason that are shown at once, from its beginning and from its end: some frameworks put the cause
+/// first, some last. The report has them all.
+const FIRST_LINES: usize = 12;
+const LAST_LINES: usize = 18;
 /// Suites of up to this many tests get a line for each where there is no bar.
 const LINES_MAX: usize = 2000;
+
+/// Different failures of machines that are shown.
+const WARNINGS_MAX: usize = 100;
 
 /// Shows how a run gets on.
 #[derive(Debug)]
@@ -28,6 +35,7 @@ pub struct Progress {
     running: usize,
     told: Instant,
     began: Instant,
+    warned: BTreeSet<(Arc<str>, String)>,
 }
 
 impl Progress {
@@ -45,7 +53,19 @@ impl Progress {
         });
         let now = Instant::now();
         let palette = Palette::stderr();
-        Self { bar, palette, is_quiet, retries, total, done, failed: 0, running: 0, told: now, began: now }
+        Self {
+            bar,
+            palette,
+            is_quiet,
+            retries,
+            total,
+            done,
+            failed: 0,
+            running: 0,
+            told: now,
+            began: now,
+            warned: BTreeSet::new(),
+        }
     }
 
     /// Says something beside the bar.
@@ -68,7 +88,12 @@ impl Progress {
             Notice::Stopped => self.running = self.running.saturating_sub(1),
             Notice::Tested { name, result, is_first, was_red } => self.tested(name, result, *is_first, *was_red),
             Notice::MachineFailed { task, worker, message } => {
-                self.warn(&format!("{worker} could not bring {task} to an end ({message}); it is tried again"));
+                // A machine that lacks something fails every task it is given, each time in the same words.
+                if self.warned.len() < WARNINGS_MAX && self.warned.insert((worker.clone(), message.clone())) {
+                    self.warn(&format!(
+                        "{worker} could not bring {task} to an end ({message}); it is tried elsewhere where it can be"
+                    ));
+                }
             }
             Notice::Finished { .. } => {}
         }
@@ -136,12 +161,18 @@ impl Progress {
     }
 }
 
-/// A reason, indented; only its end where it is long, which is where the cause stands.
+/// A reason, indented; without its middle where it is long.
 pub fn shortened(message: &str) -> String {
     let lines: Vec<&str> = message.trim_end().lines().collect();
-    let from = lines.len().saturating_sub(REASON_LINES);
-    let left_out = (from > 0).then(|| format!("      … {from} lines more in the report\n")).unwrap_or_default();
-    left_out + &lines[from..].iter().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
+    let left_out = lines.len().saturating_sub(FIRST_LINES + LAST_LINES);
+    let indented = |lines: &[&str]| lines.iter().map(|line| format!("      {line}")).collect::<Vec<_>>();
+    if left_out == 0 {
+        return indented(&lines).join("\n");
+    }
+    let mut shown = indented(&lines[..FIRST_LINES]);
+    shown.push(format!("      … {left_out} more lines in the JUnit file"));
+    shown.extend(indented(&lines[FIRST_LINES + left_out..]));
+    shown.join("\n")
 }
 
 #[cfg(test)]
@@ -160,9 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_keeps_its_end() {
+    fn a_long_reason_keeps_its_beginning_and_its_end() {
         let long: String = (0..40).map(|line| format!("line {line}\n")).collect();
         let short = shortened(&long);
-        assert!(short.contains("10 lines more") && short.ends_with("line 39") && !short.contains("line 9\n"), "{short}");
+        assert!(short.contains("line 0\n") && short.contains("10 more lines") && short.ends_with("line 39"), "{short}");
+        assert!(!short.contains("line 12\n") && short.contains("line 22\n"), "{short}");
     }
 }

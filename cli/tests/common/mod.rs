@@ -46,13 +46,12 @@ impl Place {
 
     /// Runs it to its end.
     pub fn evenkeel(&self, words: &[&str]) -> Ended {
-        Ended::from(self.command(words).output().expect("the command was built"))
+        Running::of(self.command(words)).end()
     }
 
     /// Starts it.
     pub fn start(&self, words: &[&str]) -> Running {
-        let child = self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command was built");
-        Running { child: Some(child) }
+        Running::of(self.command(words))
     }
 
     /// The process id in a file of the data folder, once it is another than `not`.
@@ -99,6 +98,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts a command.
+    pub fn of(mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command was built");
+        Self { child: Some(child) }
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.as_ref().expect("it was not ended").id()

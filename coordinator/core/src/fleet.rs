@@ -134,11 +134,13 @@ impl Worker {
         self.busy.slots
     }
 
-    /// What a task with this demand takes here: its share of the cores in slots, so that a task that asks for every core
+    /// What a task with this demand takes here. One that asks for no more than one core takes one slot, however many slots
+    /// a core has; one that asks for several takes its share of the cores in slots, so that a task that asks for every core
     /// has the machine to itself whatever the number of slots.
     pub fn takes(&self, demand: Demand) -> Room {
         let cores = u64::from(self.inventory.cores.max(1));
-        let slots = (u64::from(demand.cores) * u64::from(self.inventory.slots)).div_ceil(cores).max(1);
+        let share = (u64::from(demand.cores) * u64::from(self.inventory.slots)).div_ceil(cores);
+        let slots = if demand.cores <= 1 { 1 } else { share.max(1) };
         Room { slots: u32::try_from(slots).unwrap_or(u32::MAX), memory_bytes: demand.memory_bytes }
     }
 

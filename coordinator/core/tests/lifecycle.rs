@@ -63,6 +63,20 @@ fn a_worker_gets_no_more_than_it_has_room_for() {
 }
 
 #[test]
+fn a_slot_is_what_a_plain_task_takes_however_many_a_core_has() {
+    let mut bench = Bench::new("longest_first");
+    let mut machine = machine(3);
+    machine.cores = 2;
+    bench.join("w", 1, machine, &[], vec![]);
+    bench.submit(vec![spec("a"), spec("b"), spec("c"), spec("d")]);
+    assert_eq!(bench.starts().len(), 3);
+    let whole = TaskSpec { requires: "cores>=2".parse().expect("valid"), ..spec("whole") };
+    let id = bench.submit(vec![whole])[0];
+    let why = bench.coordinator.why(id).expect("known");
+    assert!(!why.impossible && why.workers[0].unmet.as_ref().is_some_and(|unmet| unmet.needs == "3 slots"), "{why:?}");
+}
+
+#[test]
 fn a_result_of_an_older_attempt_is_fenced_and_changes_nothing() {
     let mut bench = Bench::new("longest_first");
     let id = bench.submit(vec![spec("a")])[0];

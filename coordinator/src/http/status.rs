@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse};
 use shared::api::{ConfigView, ErrorBody, Status};
-use std::fmt::Write;
 
 /// Tasks nobody can run that are named at a time.
 const IMPOSSIBLE_MAX: usize = 100;
@@ -63,9 +62,8 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiErr
     let status = gather(&app).await?;
     let mut text = String::new();
     let mut family = |name: &str, help: &str, kind: &str, rows: Vec<(String, f64)>| {
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "# HELP evenkeel_{name} {help}\n# TYPE evenkeel_{name} {kind}"));
-        rows.into_iter().for_each(|(labels, value)| drop(writeln!(text, "evenkeel_{name}{labels} {value}")));
+        text.push_str(&format!("# HELP evenkeel_{name} {help}\n# TYPE evenkeel_{name} {kind}\n"));
+        rows.into_iter().for_each(|(labels, value)| text.push_str(&format!("evenkeel_{name}{labels} {value}\n")));
     };
     let by = |label: &str, counts: &std::collections::BTreeMap<String, u64>| {
         counts.iter().map(|(name, count)| (format!("{{{label}=\"{name}\"}}"), *count as f64)).collect::<Vec<_>>()
@@ -83,6 +81,7 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiErr
         one(status.impossible.len() as u64),
     );
     family("facts_total", "Facts on disk.", "counter", one(status.facts));
+    family("log_commits_total", "Commits to the log since the coordinator started.", "counter", one(app.health.commits()));
     if let Some(recorded) = status.facts_recorded {
         family("facts_recorded_total", "Facts in the metrics database.", "counter", one(recorded));
     }

@@ -1,3 +1,5 @@
+//! What requirements mean.
+
 use super::*;
 use crate::hardware::{Device, ProbeLevel};
 
