@@ -187,6 +187,10 @@ pub async fn submit(client: &crate::client::Client, planned: Vec<PlannedTask>) -
         planned.into_iter().map(|task| (task.request, task.content)).unzip();
     for (request, n) in requests.iter_mut().zip(1..) {
         request.idempotency_key.get_or_insert_with(|| format!("{run}/{n}"));
+        if request.tests.is_some() {
+            // Two runs never share a process that a worker keeps for the next chunk.
+            request.env.insert("EVENKEEL_RUN".into(), run.clone());
+        }
     }
     let mut contents = contents.drain(..);
     let mut tally = Tally::default();

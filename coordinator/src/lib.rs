@@ -51,16 +51,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let address = listener.local_addr().context("asking for the port")?;
 
     let log_path = settings.data_dir.join("log.sqlite");
-    let config = Config { balancer: settings.balancer, ..Config::default() };
-    let mut coordinator = Coordinator::new(config, policy::by_name(&settings.policy).expect("the settings were checked"));
-    let (mut cluster, mut wall_at) = (None, None);
-    let log = SqliteLog::open_and_replay(&log_path, |fact| {
-        if let What::CoordinatorStarted { cluster: found, wall_ms, .. } = &fact.what {
-            (cluster, wall_at) = (Some(*found), Some((fact.at, *wall_ms)));
-        }
-        coordinator.replay(&fact);
-    })?;
-    let cluster = cluster.unwrap_or_else(|| ClusterId(auth::random()));
+    let Memory { mut coordinator, log, cluster, wall_at } = Memory::of(&settings, &log_path)?;
     let database = recorder::open(&settings.db_path, settings.balancer, cluster, log.last_seq())?;
     let reports = database.reader().context("opening a second connection to the metrics database")?;
 
@@ -110,6 +101,30 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         bail!("a thread of the coordinator panicked; what it had acknowledged is in the log");
     }
     Ok(())
+}
+
+/// What is known from the log when a life begins.
+struct Memory {
+    coordinator: Coordinator,
+    log: SqliteLog,
+    cluster: ClusterId,
+    /// When the last life began, in the time of the run and by the wall clock.
+    wall_at: Option<(Time, u64)>,
+}
+
+impl Memory {
+    fn of(settings: &Settings, log_path: &Path) -> anyhow::Result<Self> {
+        let config = Config { balancer: settings.balancer, ..Config::default() };
+        let mut coordinator = Coordinator::new(config, policy::by_name(&settings.policy).expect("the settings were checked"));
+        let (mut cluster, mut wall_at) = (None, None);
+        let log = SqliteLog::open_and_replay(log_path, |fact| {
+            if let What::CoordinatorStarted { cluster: found, wall_ms, .. } = &fact.what {
+                (cluster, wall_at) = (Some(*found), Some((fact.at, *wall_ms)));
+            }
+            coordinator.replay(&fact);
+        })?;
+        Ok(Self { coordinator, log, cluster: cluster.unwrap_or_else(|| ClusterId(auth::random())), wall_at })
+    }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<std::thread::JoinHandle<()>> {

@@ -8,7 +8,7 @@ use shared::fact::Fact;
 use shared::id::ClusterId;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Facts in one transaction.
@@ -17,6 +17,9 @@ const BATCH_FACTS: usize = 5_000;
 const GATHER: Duration = Duration::from_millis(300);
 /// Memory DuckDB may use: it is fed in small transactions and asked for a report now and then.
 const MEMORY_MB: u32 = 256;
+/// For how many times as long as a batch took the recorder then rests: under load the processors belong to the tasks, and
+/// it catches up when they are done.
+const REST: u32 = 4;
 /// How long to wait before a database that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -81,7 +84,8 @@ pub fn record(mut database: Database, log: &Path, mut durable: watch::Receiver<u
             }
             changed
         });
-        while let Err(problem) = catch_up(&mut database, &reader, recording) {
+        let rest = if is_open { REST } else { 0 };
+        while let Err(problem) = catch_up(&mut database, &reader, recording, rest) {
             tracing::warn!("the metrics database: {problem}");
             recording.set(None, Some(problem));
             if !is_open {
@@ -92,8 +96,9 @@ pub fn record(mut database: Database, log: &Path, mut durable: watch::Receiver<u
     }
 }
 
-fn catch_up(database: &mut Database, reader: &LogReader, recording: &Recording) -> Result<(), String> {
+fn catch_up(database: &mut Database, reader: &LogReader, recording: &Recording, rest: u32) -> Result<(), String> {
     loop {
+        let began = Instant::now();
         let recorded = database.last_seq();
         let page = reader.page(recorded, None, BATCH_FACTS).map_err(|error| error.to_string())?;
         if page.payloads.is_empty() {
@@ -104,5 +109,6 @@ fn catch_up(database: &mut Database, reader: &LogReader, recording: &Recording) 
         let facts = facts.map_err(|error| format!("a fact cannot be understood: {error}"))?;
         database.append(recorded + 1, &facts).map_err(|error| error.to_string())?;
         recording.set(Some(database.last_seq()), None);
+        std::thread::sleep(began.elapsed() * rest);
     }
 }

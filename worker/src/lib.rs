@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod driver;
 mod files;
+mod journal;
 pub mod output;
 pub mod process;
 mod runner;
@@ -52,6 +53,7 @@ pub async fn run(args: Args) -> Result<()> {
 
     let (mut boot, mut seed) = ([0; 8], [0; 8]);
     getrandom::fill(&mut boot).and_then(|()| getrandom::fill(&mut seed)).context("drawing random numbers")?;
+    work.begin(BootNonce(boot))?;
     let who = worker_core::Identity {
         worker: identity.worker,
         name: settings.name.clone(),
@@ -69,6 +71,7 @@ pub async fn run(args: Args) -> Result<()> {
         warm: WarmPool::new(work.root().join("warm"), settings.machine.slots as usize),
         events: events.clone(),
         work: work.clone(),
+        kernel_kills: runner::kernel_kills().into(),
     });
     let (order, orders) = mpsc::channel(4);
     listen_for_the_end(order, args.exit_with_parent)?;

@@ -4,15 +4,16 @@ use crate::files::Blobs;
 use crate::output::OutputSink;
 use crate::process::{Exit, Group, Launch, LaunchError};
 use crate::suite::{self, WarmPool};
-use crate::workdir::{WorkDir, file_name};
+use crate::workdir::{WorkDir, cookie};
 use shared::id::{Attempt, BootNonce};
 use shared::outcome::{Ended, Failure, Outcome, TestResult};
 use shared::protocol::{Start, TESTS_PER_MESSAGE_MAX};
-use shared::task::{Chunk, Work};
+use shared::task::{Chunk, TaskSpec, Work};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -39,6 +40,8 @@ pub struct Surroundings {
     pub warm: WarmPool,
     /// Where what happens is told.
     pub events: mpsc::Sender<Event>,
+    /// Processes the kernel had killed for memory when it was last asked.
+    pub kernel_kills: AtomicU64,
 }
 
 /// The order to end an attempt: holds the grace once it was given.
@@ -111,9 +114,9 @@ struct Place {
 
 async fn prepare(start: &Start, around: &Surroundings) -> Result<Place, Outcome> {
     let (attempt, spec) = (start.attempt, &start.spec);
-    let folder = around.work.attempt(attempt);
-    let cookie = format!("{}-{}", around.boot, file_name(attempt));
-    make_folders(&folder, &cookie).map_err(|error| {
+    let cookie = cookie(around.boot, attempt);
+    let folder = make_folders(around, attempt, spec).map_err(|error| {
+        let folder = around.work.attempt(attempt);
         Outcome::failed(Failure::Infra, format!("making the folder of the attempt in {}: {error}", folder.display()))
     })?;
     let home = folder.join("home");
@@ -128,22 +131,24 @@ async fn prepare(start: &Start, around: &Surroundings) -> Result<Place, Outcome>
     }
     let mut env = around.env.clone();
     env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
-    let own: [(&str, OsString); 4] = [
-        ("EVENKEEL_TASK", attempt.task.to_string().into()),
-        ("EVENKEEL_ATTEMPT", attempt.number.ordinal().to_string().into()),
-        ("EVENKEEL_CHECKPOINT_DIR", folder.join("checkpoint").into()),
-        ("EVENKEEL_SCRATCH", folder.join("scratch").into()),
-    ];
-    env.extend(own.map(|(name, value)| (name.into(), value)));
+    env.insert("EVENKEEL_TASK".into(), attempt.task.to_string().into());
+    env.insert("EVENKEEL_ATTEMPT".into(), attempt.number.ordinal().to_string().into());
+    if spec.checkpointable {
+        env.insert("EVENKEEL_CHECKPOINT_DIR".into(), folder.join("checkpoint").into());
+    }
     Ok(Place { dir, scratch: folder.join("scratch"), env, cookie })
 }
 
-fn make_folders(folder: &Path, cookie: &str) -> std::io::Result<()> {
-    for name in ["home", "scratch", "checkpoint"] {
-        std::fs::create_dir_all(folder.join(name))?;
+/// Makes what this attempt needs and no more: on a fast stream of short tasks folders are what costs.
+fn make_folders(around: &Surroundings, attempt: Attempt, spec: &TaskSpec) -> std::io::Result<PathBuf> {
+    let folder = around.work.prepare(attempt)?;
+    if matches!(spec.work, Work::Tests(_)) {
+        std::fs::create_dir(folder.join("scratch"))?;
     }
-    // Written before the first process: a later life of the daemon finds by it whatever this one leaves.
-    std::fs::write(folder.join("cookie"), cookie)
+    if spec.checkpointable {
+        std::fs::create_dir(folder.join("checkpoint"))?;
+    }
+    Ok(folder)
 }
 
 async fn command(
@@ -154,7 +159,6 @@ async fn command(
     around: &Surroundings,
     mut order: Order,
 ) -> End {
-    let kills_before = kernel_kills();
     let launch = Launch { argv: argv.to_vec(), dir: place.dir, env: place.env, stdin: false };
     let mut group = match Group::launch(&launch, &place.cookie, sink) {
         Ok(group) => group,
@@ -166,7 +170,7 @@ async fn command(
         _ = ordered(&mut order) => None,
     };
     if let Some(exit) = exit {
-        return (outcome_of(exit, kernel_kills() > kills_before), group.is_clear());
+        return (outcome_of(exit, || around.kernel_killed()), group.is_clear());
     }
     let is_clean = loop {
         let grace = order.borrow_and_update().unwrap_or_default();
@@ -176,7 +180,7 @@ async fn command(
             Ok(()) = order.changed() => {}
         }
     };
-    let outcome = if is_clean { outcome_of(group.wait().await, false) } else { Outcome::bare(Ended::Failed(Failure::Infra)) };
+    let outcome = if is_clean { outcome_of(group.wait().await, || false) } else { Outcome::bare(Ended::Failed(Failure::Infra)) };
     (Outcome { ended: Ended::Cancelled, ..outcome }, is_clean)
 }
 
@@ -255,12 +259,12 @@ fn failure_of(error: &LaunchError) -> Failure {
     }
 }
 
-fn outcome_of(exit: Exit, kernel_killed: bool) -> Outcome {
+fn outcome_of(exit: Exit, kernel_killed: impl FnOnce() -> bool) -> Outcome {
     // A shell reports the SIGKILL of its child as 137.
     let was_killed = exit.signal == Some(libc::SIGKILL) || exit.code == Some(128 + libc::SIGKILL);
     let (ended, message) = match (exit.code, exit.signal) {
         (Some(0), _) => (Ended::Passed, None),
-        _ if was_killed && kernel_killed => (
+        _ if was_killed && kernel_killed() => (
             Ended::Failed(Failure::Oom),
             Some("the system killed it for the memory it used; ask for more with `memory>=…`".into()),
         ),
@@ -275,8 +279,17 @@ fn outcome_of(exit: Exit, kernel_killed: bool) -> Outcome {
     Outcome { exit_code: exit.code, signal: exit.signal, message, run_s: exit.run_s, usage: exit.usage, ..bare }
 }
 
+impl Surroundings {
+    /// Whether the kernel has killed a process for memory since this was last asked. Reading its counters is dear, so it is
+    /// asked only about a process that was killed.
+    fn kernel_killed(&self) -> bool {
+        let kills = kernel_kills();
+        self.kernel_kills.swap(kills, Ordering::Relaxed) < kills
+    }
+}
+
 /// Processes that the kernel has killed for memory since it started; none where it does not tell.
-fn kernel_kills() -> u64 {
+pub fn kernel_kills() -> u64 {
     let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
     text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
 }
@@ -289,7 +302,7 @@ mod claims {
     #[test]
     fn only_a_kill_that_the_kernel_owns_up_to_is_for_memory() {
         let exit = |code, signal| Exit { code, signal, usage: Usage::default(), run_s: 1.0 };
-        let ended = |exit, kernel| outcome_of(exit, kernel).ended;
+        let ended = |exit, kernel| outcome_of(exit, || kernel).ended;
         assert_eq!(ended(exit(None, Some(9)), true), Ended::Failed(Failure::Oom));
         assert_eq!(ended(exit(Some(137), None), true), Ended::Failed(Failure::Oom));
         assert_eq!(ended(exit(None, Some(9)), false), Ended::Failed(Failure::Test));

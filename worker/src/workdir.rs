@@ -3,26 +3,44 @@
 //! ```text
 //! lock            held while a daemon lives
 //! identity.json   made once; cluster and epoch are pinned in it
-//! outbox/A.json   one result that was not acknowledged
-//! attempts/A/     cookie, home/, scratch/, checkpoint/, out
+//! outbox          results that were not acknowledged
+//! life            the daemon's newest life: with an attempt's name it is the cookie of its processes
+//! attempts/A/     home/, scratch/, checkpoint/, out
+//! spare/          clean folders of ended attempts, for the next ones
 //! blobs/          files of tasks by content
 //! ```
 
+use crate::journal::Journal;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use shared::id::{Attempt, AttemptNumber, ClusterId, Epoch, TaskId, WorkerId};
+use shared::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Epoch, TaskId, WorkerId};
 use shared::outcome::{Outcome, TestResult};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A work directory that this process alone uses.
 #[derive(Debug)]
 pub struct WorkDir {
     root: PathBuf,
+    outbox: Mutex<Journal>,
+    /// Results an earlier life left, until they are asked for.
+    left: Mutex<Vec<Stored>>,
+    spare: Mutex<Spare>,
     /// Held for as long as this value lives.
     _lock: File,
 }
+
+/// Folders that can be used again: file systems are slow at making and removing them.
+#[derive(Debug, Default)]
+struct Spare {
+    folders: Vec<PathBuf>,
+    next: u64,
+}
+
+/// Clean folders that are kept for the next attempts.
+const SPARE_MAX: usize = 256;
 
 /// What is kept of who this worker is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +75,11 @@ pub fn file_name(attempt: Attempt) -> String {
     format!("{}-{}-{}", attempt.task, attempt.number.0 >> 32, attempt.number.ordinal())
 }
 
+/// By what the processes of an attempt are known.
+pub fn cookie(life: BootNonce, attempt: Attempt) -> String {
+    format!("{life}-{}", file_name(attempt))
+}
+
 fn attempt_of(name: &str) -> Option<Attempt> {
     let mut parts = name.split('-').map(|part| part.parse::<u64>().ok());
     let (task, epoch, ordinal) = (parts.next()??, parts.next()??, parts.next()??);
@@ -67,7 +90,7 @@ fn attempt_of(name: &str) -> Option<Attempt> {
 impl WorkDir {
     /// Opens `root`, makes it where it is not there, and takes its lock.
     pub fn open(root: &Path) -> Result<Self> {
-        for folder in ["outbox", "attempts", "blobs"] {
+        for folder in ["attempts", "spare", "blobs"] {
             let path = root.join(folder);
             fs::create_dir_all(&path)
                 .with_context(|| format!("making the folder {}; choose another --work-dir", path.display()))?;
@@ -78,12 +101,16 @@ impl WorkDir {
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.with_context(|| format!("opening {}", path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { root, _lock: lock }),
+            Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 bail!("another worker is using {}; give this one its own --work-dir or --name", root.display())
             }
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("locking {}", path.display())),
         }
+        let path = root.join("outbox");
+        let (outbox, left) = Journal::open(&path).with_context(|| format!("opening the outbox {}", path.display()))?;
+        let (outbox, left, spare) = (Mutex::new(outbox), Mutex::new(left), Mutex::default());
+        Ok(Self { root, outbox, left, spare, _lock: lock })
     }
 
     /// Who this worker is; decided here when it is its first start.
@@ -129,42 +156,69 @@ impl WorkDir {
         &self.root
     }
 
-    /// Keeps a result.
+    /// Makes the folder of an attempt, with an empty `home` in it.
+    pub fn prepare(&self, attempt: Attempt) -> io::Result<PathBuf> {
+        let folder = self.attempt(attempt);
+        let spare = lock(&self.spare).folders.pop();
+        match spare {
+            Some(spare) => fs::rename(spare, &folder)?,
+            None => fs::create_dir_all(folder.join("home"))?,
+        }
+        Ok(folder)
+    }
+
+    /// Keeps a result. It outlives this process at once, and the machine when the system has written it: a machine that
+    /// loses it also lost the session, and its attempt is run again.
     pub fn store(&self, stored: &Stored) -> Result<()> {
-        let path = self.outbox_file(stored.attempt);
-        let bytes = serde_json::to_vec(stored).context("writing down a result")?;
-        replace(&path, &bytes).with_context(|| format!("keeping the result of attempt {}", stored.attempt))
+        let kept = lock(&self.outbox).keep(stored);
+        kept.with_context(|| format!("keeping the result of attempt {}", stored.attempt))
     }
 
     /// Removes a result; that there is none is fine.
     pub fn forget(&self, attempt: Attempt) -> io::Result<()> {
-        none_is_fine(fs::remove_file(self.outbox_file(attempt)))
+        lock(&self.outbox).forget(attempt)
     }
 
-    /// Removes the folder of an attempt; that there is none is fine.
+    /// Removes the folder of an attempt, or keeps it for another where nothing is left in it; that there is none is fine.
     pub fn discard(&self, attempt: Attempt) -> io::Result<()> {
-        none_is_fine(fs::remove_dir_all(self.attempt(attempt)))
+        let folder = self.attempt(attempt);
+        none_is_fine(fs::remove_file(folder.join("out")))?;
+        let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        let is_clean = is_empty(&folder.join("home")) && !folder.join("scratch").exists() && !folder.join("checkpoint").exists();
+        let mut spare = lock(&self.spare);
+        if !is_clean || spare.folders.len() >= SPARE_MAX {
+            drop(spare);
+            return none_is_fine(fs::remove_dir_all(folder));
+        }
+        spare.next += 1;
+        let kept = self.root.join("spare").join(spare.next.to_string());
+        fs::rename(folder, &kept)?;
+        spare.folders.push(kept);
+        Ok(())
     }
 
     /// The results that an earlier life left, and the cookies of attempts of which processes may still run.
     pub fn leftovers(&self) -> Result<(Vec<Stored>, Vec<String>)> {
-        let mut results = Vec::new();
-        for entry in self.entries("outbox")? {
-            let path = entry.path();
-            match fs::read(&path).map_err(anyhow::Error::from).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?)) {
-                Ok(stored) => results.push(stored),
-                // An unfinished write was never relied upon.
-                Err(_) if path.extension().is_some_and(|extension| extension == "tmp") => none_is_fine(fs::remove_file(&path))?,
-                Err(error) => tracing::warn!(path = %path.display(), %error, "a kept result cannot be read and is passed over"),
-            }
-        }
-        let cookies = self.entries("attempts")?;
-        let cookies = cookies.iter().filter_map(|entry| fs::read_to_string(entry.path().join("cookie")).ok()).collect();
-        Ok((results, cookies))
+        let results = std::mem::take(&mut *lock(&self.left));
+        let life = match fs::read_to_string(self.root.join("life")) {
+            Ok(life) => life,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((results, Vec::new())),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", self.root.join("life").display())),
+        };
+        let names = self.entries("attempts")?.into_iter().filter_map(|entry| entry.file_name().into_string().ok());
+        Ok((results, names.map(|name| format!("{life}-{name}")).collect()))
+    }
+
+    /// Notes which life of the daemon this is, before its first process: a later one finds by it whatever this one leaves.
+    pub fn begin(&self, life: BootNonce) -> Result<()> {
+        replace(&self.root.join("life"), life.to_string().as_bytes()).context("noting which life of the worker this is")
     }
 
     /// Removes the folders of attempts other than those of `results`, whose output is still to be told.
     pub fn sweep(&self, results: &[Stored]) -> Result<()> {
+        for entry in self.entries("spare")? {
+            fs::remove_dir_all(entry.path()).with_context(|| format!("removing {}", entry.path().display()))?;
+        }
         for entry in self.entries("attempts")? {
             let attempt = entry.file_name().to_str().and_then(attempt_of);
             let is_wanted = attempt.is_some_and(|attempt| results.iter().any(|stored| stored.attempt == attempt));
@@ -180,10 +234,10 @@ impl WorkDir {
         let entries = fs::read_dir(&path).and_then(Iterator::collect);
         entries.with_context(|| format!("listing {}", path.display()))
     }
+}
 
-    fn outbox_file(&self, attempt: Attempt) -> PathBuf {
-        self.root.join("outbox").join(format!("{}.json", file_name(attempt)))
-    }
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn none_is_fine(done: io::Result<()>) -> io::Result<()> {
@@ -198,10 +252,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, path)?;
-        match path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
     write().with_context(|| format!("writing {}", path.display()))
 }
@@ -239,20 +290,40 @@ mod tests {
         let work = WorkDir::open(dir.path()).expect("a writable folder");
         let outcome = Outcome::bare(Ended::Passed);
         let stored = Stored { attempt: attempt(1), outcome, tests: Vec::new(), log_bytes: 9 };
+        work.begin(BootNonce([5; 8])).expect("a writable folder");
         work.store(&stored).expect("a writable folder");
         for task in [1, 2] {
             fs::create_dir_all(work.attempt(attempt(task))).expect("a writable folder");
-            fs::write(work.attempt(attempt(task)).join("cookie"), task.to_string()).expect("a writable folder");
         }
-        fs::write(dir.path().join("outbox/9-9-9.tmp"), "{unfin").expect("a writable folder");
+        drop(work);
+        let work = WorkDir::open(dir.path()).expect("the lock went with the first");
         let (results, mut cookies) = work.leftovers().expect("readable");
         cookies.sort();
-        assert_eq!((results.clone(), cookies), (vec![stored], vec!["1".into(), "2".into()]));
+        let cookie = |task| cookie(BootNonce([5; 8]), attempt(task));
+        assert_eq!((results.clone(), cookies), (vec![stored], vec![cookie(1), cookie(2)]));
         work.sweep(&results).expect("removable");
         assert!(work.attempt(attempt(1)).exists() && !work.attempt(attempt(2)).exists());
         work.forget(attempt(1)).expect("it is there");
         work.forget(attempt(1)).expect("that it is gone is fine");
         work.discard(attempt(1)).expect("removable");
+        drop(work);
+        let work = WorkDir::open(dir.path()).expect("the lock went with the second");
         assert_eq!(work.leftovers().expect("readable"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn a_folder_in_which_nothing_is_left_serves_the_next_attempt_and_another_does_not() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let work = WorkDir::open(dir.path()).expect("a writable folder");
+        let first = work.prepare(attempt(1)).expect("a writable folder");
+        fs::write(first.join("out"), "printed").expect("a writable folder");
+        work.discard(attempt(1)).expect("removable");
+        assert!(!first.exists());
+        let second = work.prepare(attempt(2)).expect("a writable folder");
+        assert!(second.join("home").is_dir() && !second.join("out").exists());
+        fs::write(second.join("home/left"), "data").expect("a writable folder");
+        work.discard(attempt(2)).expect("removable");
+        let third = work.prepare(attempt(3)).expect("a writable folder");
+        assert!(!third.join("home/left").exists());
     }
 }

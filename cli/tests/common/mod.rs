@@ -113,7 +113,7 @@ impl Running {
     pub fn end(mut self) -> Ended {
         let child = self.child.take().expect("it was not ended");
         let pid = child.id();
-        let (done, is_done) = std::sync::mpsc::channel();
+        let (done, is_done) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
             if is_done.recv_timeout(DEADLINE).is_err() {
                 signal(pid, "KILL");

@@ -1,8 +1,6 @@
 //! What callers and workers may send wrongly: each is answered, none hurts anyone else.
 
-mod daemon;
-
-use daemon::{Daemon, LIMIT};
+use crate::daemon::{Daemon, LIMIT};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use shared::protocol::SUBPROTOCOL_JSON;

@@ -1,8 +1,6 @@
 //! Starts that must fail, each with a message that says what and what to do, and starts that must not.
 
-mod daemon;
-
-use daemon::{Daemon, refused};
+use crate::daemon::{Daemon, refused};
 use serde_json::Value;
 
 fn folder() -> tempfile::TempDir {
@@ -102,7 +100,7 @@ async fn what_was_acknowledged_is_there_after_a_kill_with_or_without_the_databas
     assert_eq!(task["state"], "queued");
     let status = get(&daemon, "/status").await;
     assert_eq!((status["epoch"].as_u64(), status["database_problem"].is_null()), (Some(2), true));
-    let deadline = std::time::Instant::now() + daemon::LIMIT;
+    let deadline = std::time::Instant::now() + crate::daemon::LIMIT;
     while get(&daemon, "/status").await["facts_recorded"] != status["facts"] {
         assert!(std::time::Instant::now() < deadline, "the database is not rebuilt");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

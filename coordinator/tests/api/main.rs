@@ -1,0 +1,5 @@
+//! The coordinator as a program: how it starts, what it answers, what it survives.
+
+mod daemon;
+mod start;
+mod wire;
