@@ -102,7 +102,7 @@ fn the_subcommands_answer_while_a_suite_runs() {
         let ended = ask(words).expect_code(0);
         assert!(ended.stdout.contains(what), "{words:?} does not say `{what}`:\n{}", ended.stdout);
     };
-    shows(&["status"], "6 ready");
+    eventually("all six workers are there", || ask(&["status"]).expect_code(0).stdout.contains("6 ready").then_some(()));
     shows(&["workers"], "local-1");
     shows(&["tasks", "--state", "running"], "slow-");
     shows(&["tasks", "--json"], "\"total\": 12");

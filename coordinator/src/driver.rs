@@ -30,8 +30,13 @@ pub enum Input {
     /// An operator orders something.
     Operate(Command, oneshot::Sender<Reply>),
     /// Someone wants to read the core; what it returns is handed out when all that happened before is on disk.
-    Read(Box<dyn FnOnce(&Coordinator, Time) -> Box<dyn FnOnce() + Send> + Send>),
+    Read(Look),
 }
+
+/// A look at the core; what it returns hands out what was seen.
+pub type Look = Box<dyn FnOnce(&Coordinator, Time) -> HandOut + Send>;
+/// See [`Look`].
+pub type HandOut = Box<dyn FnOnce() + Send>;
 
 /// Time since the run began, which goes on where the log ended.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +108,7 @@ impl Core {
         look: impl FnOnce(&Coordinator, Time) -> T + Send + 'static,
     ) -> Result<T, Ending> {
         let (reply, answer) = oneshot::channel();
-        let read = |core: &Coordinator, now| -> Box<dyn FnOnce() + Send> {
+        let read = |core: &Coordinator, now| -> HandOut {
             let seen = look(core, now);
             Box::new(move || drop(reply.send(seen)))
         };
@@ -143,9 +148,8 @@ impl Driver {
                 return;
             }
             let wait = self.coordinator.next_wakeup().map_or(Duration::from_secs(1), |at| at.since(self.clock.now()));
-            match tokio::time::timeout(wait, mailbox.recv_many(&mut arrived, INPUTS_MAX)).await {
-                Ok(0) => return,
-                Ok(_) | Err(_) => {}
+            if let Ok(0) = tokio::time::timeout(wait, mailbox.recv_many(&mut arrived, INPUTS_MAX)).await {
+                return;
             }
             let now = self.clock.now();
             for input in arrived.drain(..) {

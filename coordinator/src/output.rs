@@ -7,6 +7,7 @@ use shared::id::Attempt;
 use shared::output::WINDOW;
 use shared::protocol::FromCoordinator;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -172,14 +173,16 @@ fn write(folder: &Path, mut queue: mpsc::Receiver<Chunk>, tell: &watch::Sender<u
 }
 
 fn append(folder: &Path, open: &mut HashMap<Attempt, (File, Header)>, chunk: &Chunk) -> io::Result<u64> {
-    if !open.contains_key(&chunk.attempt) {
-        let path = path(folder, chunk.attempt);
-        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
-        let header = Header::read(&file)?;
-        open.insert(chunk.attempt, (file, header));
-    }
-    let (file, header) = open.get_mut(&chunk.attempt).expect("it was just opened");
+    let (file, header) = match open.entry(chunk.attempt) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => {
+            let path = path(folder, chunk.attempt);
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+            let header = Header::read(&file)?;
+            entry.insert((file, header))
+        }
+    };
     let mut after = header.clone();
     if let Some(known) = after.take(chunk.offset, chunk.bytes.len() as u64) {
         let fresh = &chunk.bytes[usize::try_from(known).expect("a chunk fits into memory")..];

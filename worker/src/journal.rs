@@ -1,8 +1,8 @@
 //! The outbox on disk: results that were not acknowledged, in one file to which lines are added.
 //!
 //! A file for each result would cost the making and removing of a file for each task, which file systems are slow at. A
-//! line keeps a result or forgets it; when nothing is left to keep the file is emptied, and when it has grown far beyond
-//! what it keeps it is written anew. A line that is not whole was never relied upon.
+//! line keeps a result or forgets it; when the file has grown far beyond what it keeps it is written anew. A line that is
+//! not whole was never relied upon.
 
 use crate::workdir::Stored;
 use serde::{Deserialize, Serialize};
