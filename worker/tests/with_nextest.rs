@@ -82,7 +82,7 @@ async fn cargo_test_is_run_test_by_test_with_its_doctests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs cargo-nextest: cargo test -p worker --test with_cargo -- --ignored"]
+#[ignore = "needs cargo-nextest: cargo test -p worker --test with_nextest -- --ignored"]
 async fn nextest_lists_the_same_tests() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     project(dir.path());
