@@ -208,7 +208,9 @@ async fn a_lease_that_ends_takes_its_attempts_with_it() {
     drop(talk);
     // Sessions that were tried meanwhile stand before the one that holds.
     let (_, _, inventory) = coordinator.accept().await;
-    assert_eq!(held(&inventory), (Vec::new(), Vec::new()), "its result is nobody's");
+    // Its process is gone; the daemon may still be about to notice, and then says that it is ending it.
+    assert!(inventory.attempts.iter().all(|held| held.state == HeldState::Ending), "{:?}", inventory.attempts);
+    assert!(inventory.results.is_empty(), "its result is nobody's");
 }
 
 #[tokio::test]
