@@ -84,8 +84,7 @@ pub fn record(mut database: Database, log: &Path, mut durable: watch::Receiver<u
             }
             changed
         });
-        let rest = if is_open { REST } else { 0 };
-        while let Err(problem) = catch_up(&mut database, &reader, recording, rest) {
+        while let Err(problem) = catch_up(&mut database, &reader, recording, &durable) {
             tracing::warn!("the metrics database: {problem}");
             recording.set(None, Some(problem));
             if !is_open {
@@ -96,7 +95,12 @@ pub fn record(mut database: Database, log: &Path, mut durable: watch::Receiver<u
     }
 }
 
-fn catch_up(database: &mut Database, reader: &LogReader, recording: &Recording, rest: u32) -> Result<(), String> {
+fn catch_up(
+    database: &mut Database,
+    reader: &LogReader,
+    recording: &Recording,
+    durable: &watch::Receiver<u64>,
+) -> Result<(), String> {
     loop {
         let began = Instant::now();
         let recorded = database.last_seq();
@@ -109,6 +113,9 @@ fn catch_up(database: &mut Database, reader: &LogReader, recording: &Recording, 
         let facts = facts.map_err(|error| format!("a fact cannot be understood: {error}"))?;
         database.append(recorded + 1, &facts).map_err(|error| error.to_string())?;
         recording.set(Some(database.last_seq()), None);
-        std::thread::sleep(began.elapsed() * rest);
+        // Once the log has ended there is nobody left to make room for.
+        if durable.has_changed().is_ok() {
+            std::thread::sleep(began.elapsed() * REST);
+        }
     }
 }

@@ -78,13 +78,13 @@ fn draw_mark(
     let places = if name == "wait" {
         [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y + 36.0), (right, y + 56.0)]
     } else {
-        [(right, y + 16.0), (right, y + 36.0), (right, y + 56.0), (left, y - 14.0), (left, y + 16.0)]
+        [(right, y + 16.0), (right, y + 36.0), (right, y + 56.0), (left, y - 14.0), (left, y + 18.0)]
     };
     let free = |(left, middle): &(f64, f64)| {
         let inside = *left >= panel.left && left + width <= WIDTH - 4.0 && *middle > panel.top + 12.0;
         inside && taken.iter().all(|[l, t, r, b]| left + width < *l || left > r || middle + 9.0 < *t || middle - 9.0 > *b)
     };
-    let (left, middle) = places.into_iter().find(free).unwrap_or(places[0]);
+    let (left, middle) = places.into_iter().find(free).unwrap_or((places[0].0.min(WIDTH - 4.0 - width), places[0].1));
     taken.push([left, middle - 9.0, left + width, middle + 9.0]);
     drawing.text((left, middle), text, Anchor::Start, Colour::Ink);
 }
