@@ -5,7 +5,7 @@ use shared::fact::{Fact, StopReason, What};
 use shared::hardware::HardwareKind;
 use shared::id::{AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Usage, Verdict};
-use shared::task::{Priority, TaskSpec, Timeouts, Work};
+use shared::task::{TaskSpec, Work};
 use shared::time::Time;
 use std::time::Instant;
 
@@ -43,21 +43,7 @@ fn peak_memory() -> String {
 
 /// Tasks of four facts each, one after another.
 fn facts(total: usize) -> Vec<Fact> {
-    let spec = std::sync::Arc::new(TaskSpec {
-        name: "true".into(),
-        kind: "true".into(),
-        work: Work::Command(vec!["true".into()]),
-        cwd: None,
-        env: Default::default(),
-        files: None,
-        requires: Default::default(),
-        priority: Priority::default(),
-        timeouts: Timeouts::default(),
-        retries: 0,
-        checkpointable: false,
-        owner: None,
-        estimate_s: None,
-    });
+    let spec = std::sync::Arc::new(TaskSpec::new("true", Work::Command(vec!["true".into()])));
     let (attempt, worker): (_, std::sync::Arc<str>) = (AttemptNumber::new(Epoch(1), 1), "worker-1".into());
     let one = |index: usize| {
         let task = TaskId(index as u64 / 4 + 1);

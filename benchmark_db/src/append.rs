@@ -135,8 +135,18 @@ fn insert_sample(transaction: &Transaction<'_>, sample: &BalancerSample, metrics
     transaction.execute(
         "INSERT INTO load_balancer_metrics (timestamp, system_load, threshold_high, threshold_low, imbalance_score,
              migrations_initiated, migrations_successful, prediction_accuracy, metrics)
-         VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)",
-        params![wall, sample.load, sample.high, sample.low, sample.imbalance, sample.initiated, sample.successful, metrics],
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        params![
+            wall,
+            sample.load,
+            sample.high,
+            sample.low,
+            sample.imbalance,
+            sample.initiated,
+            sample.successful,
+            sample.accuracy,
+            metrics
+        ],
     )?;
     Ok(())
 }
@@ -146,19 +156,32 @@ fn attempt_and_worker(what: &What) -> (Option<u64>, Option<&str>) {
         What::AttemptLeased { attempt, worker, .. }
         | What::AttemptStarted { attempt, worker, .. }
         | What::AttemptStopped { attempt, worker, .. }
+        | What::Migration { attempt, from: worker, .. }
+        | What::Preemption { attempt, worker, .. }
         | What::Fenced { attempt, worker, .. } => (Some(attempt.0), Some(worker)),
-        What::TestFinished { attempt, .. } => (Some(attempt.0), None),
+        What::TestFinished { attempt, .. } | What::CheckpointSaved { attempt, .. } | What::StandstillEnded { attempt, .. } => {
+            (Some(attempt.0), None)
+        }
         What::TaskFinished { attempt, .. } => (attempt.map(|a| a.0), None),
         What::WorkerJoined { worker, .. }
         | What::WorkerDescribed { worker, .. }
+        | What::WorkerReady { worker }
+        | What::WorkerSuspected { worker, .. }
+        | What::WorkerHeldBack { worker, .. }
         | What::WorkerDisconnected { worker, .. }
         | What::WorkerLeft { worker, .. }
         | What::WorkerSet { worker, .. }
         | What::WorkerSampled { worker, .. } => (None, Some(worker)),
         What::CoordinatorStarted { .. }
         | What::TaskQueued { .. }
+        | What::MigrationJudged { .. }
         | What::TaskRequeued { .. }
         | What::CancelRequested { .. }
+        | What::DurationsKnown { .. }
+        | What::PolicyChosen { .. }
+        | What::BalancerConfigured { .. }
+        | What::Planned { .. }
+        | What::Thresholds { .. }
         | What::LoadSampled { .. } => (None, None),
     }
 }
@@ -170,12 +193,25 @@ pub(crate) fn name(what: &What) -> &'static str {
         What::TaskQueued { .. } => "task_queued",
         What::WorkerJoined { .. } => "worker_joined",
         What::WorkerDescribed { .. } => "worker_described",
+        What::WorkerReady { .. } => "worker_ready",
+        What::WorkerSuspected { .. } => "worker_suspected",
+        What::WorkerHeldBack { .. } => "worker_held_back",
         What::WorkerDisconnected { .. } => "worker_disconnected",
         What::WorkerLeft { .. } => "worker_left",
         What::WorkerSet { .. } => "worker_set",
         What::WorkerSampled { .. } => "worker_sampled",
         What::AttemptLeased { .. } => "attempt_leased",
         What::AttemptStarted { .. } => "attempt_started",
+        What::Migration { .. } => "migration",
+        What::Preemption { .. } => "preemption",
+        What::MigrationJudged { .. } => "migration_judged",
+        What::CheckpointSaved { .. } => "checkpoint_saved",
+        What::StandstillEnded { .. } => "standstill_ended",
+        What::DurationsKnown { .. } => "durations_known",
+        What::PolicyChosen { .. } => "policy_chosen",
+        What::BalancerConfigured { .. } => "balancer_configured",
+        What::Planned { .. } => "planned",
+        What::Thresholds { .. } => "thresholds",
         What::TestFinished { .. } => "test_finished",
         What::AttemptStopped { .. } => "attempt_stopped",
         What::TaskRequeued { .. } => "task_requeued",

@@ -4,7 +4,7 @@
 use duckdb::Connection;
 use serde_json::json;
 use shared::config::BalancerConfig;
-use shared::fact::{Fact, StopReason, What};
+use shared::fact::{Fact, LoadForecast, StopReason, What};
 use shared::time::Time;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -38,6 +38,8 @@ pub(crate) struct BalancerSample {
     pub initiated: u32,
     pub successful: u32,
     pub active: usize,
+    pub forecast: Option<LoadForecast>,
+    pub accuracy: Option<f64>,
 }
 
 /// One row of `request_metrics`.
@@ -115,27 +117,9 @@ impl Derived {
                 }
                 self.arrive(task.0, worker);
             }
-            What::AttemptStopped { task, worker, reason, failure, run_s, .. } => match reason {
-                StopReason::Migrated => self.leave(task.0, worker.clone()),
-                StopReason::Finished => requests.extend(self.unfinished.get(&task.0).map(|task| Request {
-                    wall_us,
-                    worker: worker.clone(),
-                    kind: task.kind.clone(),
-                    seconds: match task.started {
-                        Some(started) if *run_s <= 0.0 => fact.at.since(started).as_secs_f64(),
-                        _ => *run_s,
-                    },
-                    is_success: failure.is_none(),
-                })),
-                StopReason::Failed
-                | StopReason::Preempted
-                | StopReason::Lost
-                | StopReason::Hedged
-                | StopReason::Cancelled
-                | StopReason::Retracted => {}
-            },
+            What::AttemptStopped { .. } => requests.extend(self.stop(fact, wall_us)),
             What::TaskFinished { task, .. } => self.end(task.0),
-            What::LoadSampled { load, imbalance, high, low, workers } => samples.push(BalancerSample {
+            What::LoadSampled { load, imbalance, high, low, workers, forecast, accuracy } => samples.push(BalancerSample {
                 wall_us,
                 load: *load,
                 imbalance: *imbalance,
@@ -145,19 +129,61 @@ impl Derived {
                 initiated: std::mem::take(&mut self.initiated),
                 successful: std::mem::take(&mut self.successful),
                 active: self.moving.len(),
+                forecast: *forecast,
+                accuracy: *accuracy,
             }),
             What::CoordinatorStarted { .. }
             | What::WorkerJoined { .. }
             | What::WorkerDescribed { .. }
+            | What::WorkerReady { .. }
+            | What::WorkerSuspected { .. }
+            | What::WorkerHeldBack { .. }
             | What::WorkerDisconnected { .. }
             | What::WorkerLeft { .. }
             | What::WorkerSet { .. }
             | What::WorkerSampled { .. }
             | What::AttemptLeased { .. }
+            | What::Migration { .. }
+            | What::Preemption { .. }
+            | What::MigrationJudged { .. }
+            | What::CheckpointSaved { .. }
+            | What::StandstillEnded { .. }
+            | What::DurationsKnown { .. }
+            | What::PolicyChosen { .. }
+            | What::BalancerConfigured { .. }
+            | What::Planned { .. }
+            | What::Thresholds { .. }
             | What::TestFinished { .. }
             | What::TaskRequeued { .. }
             | What::CancelRequested { .. }
             | What::Fenced { .. } => {}
+        }
+    }
+
+    /// An attempt is over: a request, where it came to its end by itself.
+    fn stop(&mut self, fact: &Fact, wall_us: Option<i64>) -> Option<Request> {
+        let What::AttemptStopped { task, worker, reason, failure, run_s, .. } = &fact.what else { return None };
+        match reason {
+            StopReason::Migrated => {
+                self.leave(task.0, worker.clone());
+                None
+            }
+            StopReason::Finished => self.unfinished.get(&task.0).map(|task| Request {
+                wall_us,
+                worker: worker.clone(),
+                kind: task.kind.clone(),
+                seconds: match task.started {
+                    Some(started) if *run_s <= 0.0 => fact.at.since(started).as_secs_f64(),
+                    _ => *run_s,
+                },
+                is_success: failure.is_none(),
+            }),
+            StopReason::Failed
+            | StopReason::Preempted
+            | StopReason::Lost
+            | StopReason::Hedged
+            | StopReason::Cancelled
+            | StopReason::Retracted => None,
         }
     }
 
@@ -221,8 +247,8 @@ impl BalancerSample {
             },
             "prediction": {
                 "current_load": self.load,
-                "predicted_load": null,
-                "confidence": null,
+                "predicted_load": self.forecast.map(|forecast| forecast.load),
+                "confidence": self.forecast.map(|forecast| forecast.confidence),
                 "window_minutes": balancer.map(|b| b.prediction_window_s / 60.0),
             },
         })

@@ -1,6 +1,8 @@
 //! The command line: every subcommand and its options.
 
-use crate::commands::{cancel, completion, config, logs, report, status, submit, task, tasks, watch, why, workers};
+use crate::commands::{
+    cancel, completion, config, logs, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+};
 use crate::run;
 use clap::{Parser, Subcommand};
 
@@ -56,6 +58,10 @@ pub enum Command {
     Why(why::Args),
     /// Draw the HTML report of what happened.
     Report(report::Args),
+    /// Run a scenario in virtual time against the code that production runs, or compare policies.
+    Simulate(Box<simulate::Args>),
+    /// Decide again what was decided in a run, by the same policy or by another.
+    Replay(replay::Args),
     /// Show the configuration a coordinator works with.
     Config(config::Args),
     /// Print the completion script of a shell.

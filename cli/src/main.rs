@@ -10,7 +10,7 @@ mod task_options;
 
 use args::{Cli, Command};
 use clap::Parser;
-use commands::{cancel, completion, config, logs, report, status, submit, task, tasks, watch, why, workers};
+use commands::{cancel, completion, config, logs, replay, report, simulate, status, submit, task, tasks, watch, why, workers};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -56,6 +56,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Uncordon(args) => workers::set("uncordon", args).await,
         Command::Why(args) => why::run(args).await,
         Command::Report(args) => report::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
+        Command::Simulate(args) => simulate::run(*args).await,
         Command::Config(args) => config::run(args).await,
         Command::Completion(args) => completion::run(&args),
         Command::Coordinator(args) => coordinator::run(*args).await.map(|()| ExitCode::SUCCESS),

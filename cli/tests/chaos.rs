@@ -107,7 +107,7 @@ fn the_subcommands_answer_while_a_suite_runs() {
     shows(&["tasks", "--state", "running"], "slow-");
     shows(&["tasks", "--json"], "\"total\": 12");
     shows(&["task", "1"], "slow-1");
-    shows(&["config"], "longest_first");
+    shows(&["config"], "adaptive");
     shows(&["cordon", "local-1"], "cordon ordered");
     shows(&["uncordon", "local-1"], "uncordon ordered");
     shows(&["report", "--output", "live.html"], "live.html");

@@ -30,7 +30,7 @@ pub struct Args {
     /// A TOML file with the same options: `db_path`, `host`, `port`, `check_interval`, `enable_task_migration`, …
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How waiting tasks are given to workers: longest_first, fifo [default: longest_first]
+    /// How tasks find their workers, such as adaptive, fixed_threshold or fifo; `evenkeel simulate --list` lists them [default: adaptive]
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
     /// A file holding the token callers must have [env: EVENKEEL_TOKEN holds the token itself]
@@ -61,34 +61,34 @@ pub struct BalancerArgs {
     /// Share below which it counts as underloaded [default: 0.2]
     #[arg(long, value_name = "0..1")]
     utilization_threshold_low: Option<f64>,
-    /// How long measurements count (for the balancer to come) [default: 5min]
+    /// How long measurements count [default: 5min]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_s)]
     performance_window: Option<f64>,
-    /// Running tasks that may move at a time (for the balancer to come) [default: 2]
+    /// Running tasks that may move at a time [default: 2]
     #[arg(long, value_name = "N")]
     max_simultaneous_migrations: Option<u32>,
-    /// How fast the thresholds follow the load (for the balancer to come) [default: 0.05]
+    /// How fast the thresholds follow the load [default: 0.05]
     #[arg(long, value_name = "0..1")]
     threshold_adjustment_rate: Option<f64>,
-    /// How far ahead load is predicted (for the balancer to come) [default: 3min]
+    /// How far ahead load is predicted [default: 3min]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_s)]
     prediction_window: Option<f64>,
-    /// Never move a running task (for the balancer to come)
+    /// Never move a running task
     #[arg(long, action = ArgAction::SetTrue)]
     disable_task_migration: bool,
-    /// Keep the thresholds as they are configured (for the balancer to come)
+    /// Keep the thresholds as they are configured
     #[arg(long, action = ArgAction::SetTrue)]
     disable_dynamic_thresholds: bool,
-    /// Act on the load that is, not on the one predicted (for the balancer to come)
+    /// Act on the load that is, not on the one predicted
     #[arg(long, action = ArgAction::SetTrue)]
     disable_predictive_balancing: bool,
-    /// Move without weighing what a move costs against what it gains (for the balancer to come)
+    /// Move without weighing what a move costs against what it gains
     #[arg(long, action = ArgAction::SetTrue)]
     disable_cost_benefit_analysis: bool,
-    /// Treat all kinds of hardware alike (for the balancer to come)
+    /// Treat all kinds of hardware alike
     #[arg(long, action = ArgAction::SetTrue)]
     disable_hardware_specific_strategies: bool,
-    /// Count seconds only, not joules and heat (for the balancer to come)
+    /// Count seconds only, not joules and heat
     #[arg(long, action = ArgAction::SetTrue)]
     disable_resource_efficiency: bool,
 }

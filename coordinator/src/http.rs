@@ -73,6 +73,8 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
         .route("/api/workers/{name}/uncordon", post(workers::uncordon))
         .route("/api/workers/{name}/metrics", post(workers::measured))
         .route("/api/loadbalancer/strategy", post(workers::use_policy))
+        .route("/api/loadbalancer/statistics", get(workers::statistics))
+        .route("/api/loadbalancer/rebalance", post(workers::rebalance))
         .route("/api/facts", get(facts::page))
         .route("/api/durations", get(facts::durations))
         .route("/api/config", get(status::config))

@@ -7,11 +7,13 @@ mod driver;
 mod http;
 mod log;
 mod output;
+mod recorded;
 mod recorder;
 mod release;
 mod session;
 
 pub use config::Args;
+pub use recorded::Recorded;
 
 use anyhow::{Context, bail};
 use config::Settings;
@@ -50,7 +52,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listener = listen(&settings).await?;
     let address = listener.local_addr().context("asking for the port")?;
 
-    let log_path = settings.data_dir.join("log.sqlite");
+    let log_path = settings.data_dir.join(recorded::LOG);
     let Memory { mut coordinator, log, cluster, wall_at } = Memory::of(&settings, &log_path)?;
     let database = recorder::open(&settings.db_path, settings.balancer, cluster, log.last_seq())?;
     let reports = database.reader().context("opening a second connection to the metrics database")?;

@@ -1,11 +1,16 @@
 //! The HTTP API as its callers see it: what is sent and what comes back.
 
+mod balancer;
+mod why;
+
+pub use balancer::{ImbalanceView, LoadBalancerStats, Rebalanced};
+pub use why::{Placement, Why, WhyCode, WhyWorker};
+
 use crate::config::BalancerConfig;
 use crate::fact::{Admission, Fact, StopReason};
 use crate::hardware::{HardwareKind, Inventory, Load};
 use crate::id::{AttemptNumber, Digest, TaskId, WorkerId};
 use crate::outcome::{Failure, Verdict};
-use crate::requirement::Unmet;
 use crate::task::{Chunk, Priority, Timeouts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,8 +63,20 @@ pub struct TaskRequest {
     /// How often a failure of the work is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<u8>,
+    /// The kinds of hardware any one of which it can run on; empty means what the requirement names, or a processor.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hardware: Vec<HardwareKind>,
+    /// Memory it keeps to itself on a device that has its own, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
     /// Whether it saves its state when told to.
     pub checkpointable: bool,
+    /// How large that state is expected to be, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_bytes: Option<u64>,
+    /// Within how long after its submission it is wanted, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_s: Option<f64>,
     /// Who asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -238,74 +255,6 @@ pub enum WorkerState {
     Gone,
 }
 
-/// `GET /api/tasks/{id}/why`: why a task is where it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Why {
-    /// The task.
-    #[cfg_attr(feature = "openapi", schema(value_type = u64))]
-    pub task_id: TaskId,
-    /// Where it is.
-    pub state: TaskPhase,
-    /// The whole answer in a sentence.
-    pub summary: String,
-    /// How many tasks are in front of it; absent when it does not wait.
-    pub queue_position: Option<u64>,
-    /// Whether no worker that is registered could ever run it. Never set because the fleet is busy.
-    pub impossible: bool,
-    /// What each worker lacks.
-    pub workers: Vec<WhyWorker>,
-    /// Where it ran and which rule chose that, newest last.
-    pub placements: Vec<Placement>,
-}
-
-/// What one worker lacks to run a task now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WhyWorker {
-    /// Its name.
-    pub worker: String,
-    /// For programs.
-    pub code: WhyCode,
-    /// The first condition it does not meet.
-    pub unmet: Option<Unmet>,
-}
-
-/// What keeps a task from a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum WhyCode {
-    /// Nothing: it can start there.
-    Ready,
-    /// The machine lacks something the task requires.
-    Requirement,
-    /// The task asks for more than the whole machine has.
-    TooLarge,
-    /// Its slots are taken.
-    Busy,
-    /// Its memory is promised to other tasks.
-    MemoryBusy,
-    /// An operator cordoned or drains it.
-    NotAdmitting,
-    /// It is not heard.
-    Absent,
-    /// The task failed there for a reason that was not the task's.
-    Avoided,
-}
-
-/// Where an attempt was placed, and by which rule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Placement {
-    /// From 1.
-    pub attempt: u32,
-    /// Where.
-    pub worker: String,
-    /// The rule.
-    pub why: String,
-}
-
 /// `GET /status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -333,6 +282,9 @@ pub struct Status {
     pub impossible: Vec<TaskId>,
     /// The placement policy in force.
     pub policy: String,
+    /// What the balancer knows.
+    #[serde(default)]
+    pub balancer: LoadBalancerStats,
     /// Facts on disk.
     pub facts: u64,
     /// Facts the metrics database has; absent while it is not available.

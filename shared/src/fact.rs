@@ -1,9 +1,17 @@
 //! What happened. State is rebuilt from facts, and reports are drawn from facts; a simulated run and a real run have the
 //! same ones. One fact is one JSON object: `{"t": seconds, "fact": "attempt_started", …}`.
 
+mod about;
+mod terms;
+
+pub use crate::decision::{Decision, Rule, Weighed};
+pub use terms::{Admission, Known, LoadForecast, StandstillEnd, StopReason};
+
+use crate::config::BalancerConfig;
 use crate::hardware::{HardwareKind, Inventory, Load};
 use crate::id::{AttemptNumber, ClusterId, Epoch, Session, TaskId, WorkerId};
 use crate::outcome::{Failure, TestOutcome, Usage, Verdict};
+use crate::protocol::CheckpointRef;
 use crate::task::TaskSpec;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -61,6 +69,25 @@ pub enum What {
         /// What it has.
         inventory: Inventory,
     },
+    /// A worker told what it holds: from now on it may get work.
+    WorkerReady {
+        /// Its name.
+        worker: Arc<str>,
+    },
+    /// A worker is connected and gets no new work for now.
+    WorkerSuspected {
+        /// Its name.
+        worker: Arc<str>,
+        /// Why.
+        why: Arc<str>,
+    },
+    /// A worker gets no new work because others use it, or gets some again.
+    WorkerHeldBack {
+        /// Its name.
+        worker: Arc<str>,
+        /// Which of the two.
+        is_held_back: bool,
+    },
     /// A worker's connection ended; its attempts may still run.
     WorkerDisconnected {
         /// Its name.
@@ -93,6 +120,27 @@ pub enum What {
         /// Slots it has.
         slots: u32,
     },
+    /// The published table that holds from now on.
+    BalancerConfigured {
+        /// The table.
+        balancer: BalancerConfig,
+    },
+    /// A policy was asked what to do now. The facts of what it decided follow at once.
+    Planned {
+        /// The policy.
+        policy: Arc<str>,
+        /// How many facts.
+        moves: u32,
+        /// The upper threshold it saw.
+        high: f64,
+        /// The lower.
+        low: f64,
+        /// Whether the balancer found the fleet uneven.
+        uneven: bool,
+        /// Whether someone asked for work to be spread anew.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ordered: bool,
+    },
     /// A worker was given an attempt. It is on disk before the order is sent.
     AttemptLeased {
         /// The task.
@@ -101,8 +149,97 @@ pub enum What {
         attempt: AttemptNumber,
         /// To whom.
         worker: Arc<str>,
+        /// The kind of hardware it is to run on.
+        #[serde(default)]
+        hardware: HardwareKind,
+        /// Whether another attempt of the task runs already: the first to end counts.
+        #[serde(default, skip_serializing_if = "is_false")]
+        hedge: bool,
         /// The rule that chose it.
         why: Arc<str>,
+        /// What was weighed; absent where there was no choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<Arc<Decision>>,
+        /// A task that was given its place by the very same decision just before; `decision` stands there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided_with: Option<TaskId>,
+    },
+    /// The balancer decided to move a running task. Its attempt is asked for its state; when it stands still, the next one
+    /// is given to the other worker.
+    Migration {
+        /// The task.
+        task: TaskId,
+        /// The attempt that is to stand still.
+        attempt: AttemptNumber,
+        /// Where it runs.
+        from: Arc<str>,
+        /// Where it shall go.
+        to: Arc<str>,
+        /// The kind of hardware it shall run on there.
+        hardware: HardwareKind,
+        /// The rule that chose it.
+        why: Arc<str>,
+        /// Seconds earlier it is expected to end.
+        predicted_gain_s: f64,
+        /// Seconds the move is expected to cost.
+        cost_s: f64,
+        /// What was weighed; absent where there was no choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<Arc<Decision>>,
+    },
+    /// The balancer decided to stop a running task for a while, to make room. Its attempt is asked for its state; then the
+    /// task waits again.
+    Preemption {
+        /// The task.
+        task: TaskId,
+        /// The attempt that is to stand still.
+        attempt: AttemptNumber,
+        /// Where it runs.
+        worker: Arc<str>,
+        /// The rule that chose it.
+        why: Arc<str>,
+        /// What was weighed; absent where there was no choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<Arc<Decision>>,
+    },
+    /// A task that was moved has its verdict: what the move brought.
+    MigrationJudged {
+        /// The task.
+        task: TaskId,
+        /// Seconds earlier it was expected to end.
+        predicted_gain_s: f64,
+        /// Seconds earlier it ended than it was then expected to end where it ran.
+        realised_gain_s: f64,
+    },
+    /// An attempt stands still, and its state is on its worker's disk.
+    CheckpointSaved {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: AttemptNumber,
+        /// The state.
+        checkpoint: CheckpointRef,
+    },
+    /// The order to stand still, from a migration or a preemption, is over.
+    StandstillEnded {
+        /// The task.
+        task: TaskId,
+        /// The attempt that was asked for its state.
+        attempt: AttemptNumber,
+        /// Whether it was followed.
+        end: StandstillEnd,
+        /// What happened, in a sentence.
+        why: Arc<str>,
+    },
+    /// How long tasks took elsewhere, told before they ran here.
+    DurationsKnown {
+        /// What was told.
+        known: Vec<Known>,
+    },
+    /// Someone chose another policy.
+    PolicyChosen {
+        /// Its name.
+        policy: Arc<str>,
     },
     /// The process of an attempt began.
     AttemptStarted {
@@ -176,8 +313,9 @@ pub enum What {
     TaskRequeued {
         /// The task.
         task: TaskId,
-        /// Why it is run again.
-        why: Failure,
+        /// Why it is run again; absent where it goes on from the state it saved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Failure>,
     },
     /// Someone asked for a task to stop.
     CancelRequested {
@@ -208,6 +346,15 @@ pub enum What {
         /// What it said.
         said: String,
     },
+    /// The thresholds moved.
+    Thresholds {
+        /// The upper threshold now in force, 0 to 1.
+        high: f64,
+        /// The lower.
+        low: f64,
+        /// The load they answer to.
+        load: f64,
+    },
     /// The balancer looked at the fleet.
     LoadSampled {
         /// Mean share of slots in use, 0 to 1.
@@ -220,109 +367,19 @@ pub enum What {
         low: f64,
         /// Workers that were present.
         workers: u32,
+        /// What is expected; absent where nothing is predicted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forecast: Option<LoadForecast>,
+        /// How good the predictions that fell due were, 0 to 1; absent before the first one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accuracy: Option<f64>,
     },
 }
 
-/// Which work a worker receives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Admission {
-    /// Any it can run.
-    #[default]
-    Open,
-    /// None that is new; what runs there stays.
-    Cordoned,
-    /// None that is new; what runs there is moved away or ends, and then the worker may go.
-    Draining,
-}
-
-/// Why an attempt is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum StopReason {
-    /// Its work came to an end, well or badly.
-    Finished,
-    /// It failed for a reason that is not the work's.
-    Failed,
-    /// It was moved to another worker with its state.
-    Migrated,
-    /// It was stopped to make room.
-    Preempted,
-    /// Its worker did not come back.
-    Lost,
-    /// Another attempt of the same task was faster.
-    Hedged,
-    /// Someone asked for it to stop.
-    Cancelled,
-    /// It was taken back before it started.
-    Retracted,
-}
-
-impl StopReason {
-    /// The name used in facts, tables and the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            StopReason::Finished => "finished",
-            StopReason::Failed => "failed",
-            StopReason::Migrated => "migrated",
-            StopReason::Preempted => "preempted",
-            StopReason::Lost => "lost",
-            StopReason::Hedged => "hedged",
-            StopReason::Cancelled => "cancelled",
-            StopReason::Retracted => "retracted",
-        }
-    }
-}
-
-impl What {
-    /// The task it is about; absent where it is about none.
-    pub fn task(&self) -> Option<TaskId> {
-        match self {
-            What::TaskQueued { task, .. }
-            | What::AttemptLeased { task, .. }
-            | What::AttemptStarted { task, .. }
-            | What::TestFinished { task, .. }
-            | What::AttemptStopped { task, .. }
-            | What::TaskRequeued { task, .. }
-            | What::CancelRequested { task }
-            | What::TaskFinished { task, .. }
-            | What::Fenced { task, .. } => Some(*task),
-            What::CoordinatorStarted { .. }
-            | What::WorkerJoined { .. }
-            | What::WorkerDescribed { .. }
-            | What::WorkerDisconnected { .. }
-            | What::WorkerLeft { .. }
-            | What::WorkerSet { .. }
-            | What::WorkerSampled { .. }
-            | What::LoadSampled { .. } => None,
-        }
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::Epoch;
-
-    #[test]
-    fn a_fact_is_one_flat_object_with_its_time_in_seconds() {
-        let fact = Fact {
-            at: Time(1_500_000),
-            what: What::AttemptStarted {
-                task: TaskId(7),
-                attempt: AttemptNumber::new(Epoch(1), 1),
-                worker: "gpu-1".into(),
-                hardware: HardwareKind::Cuda,
-                progress: 0.0,
-            },
-        };
-        let text = serde_json::to_string(&fact).expect("serialisable");
-        assert_eq!(
-            text,
-            r#"{"t":1.5,"fact":"attempt_started","task":7,"attempt":4294967297,"worker":"gpu-1","hardware":"cuda","progress":0.0}"#
-        );
-        assert_eq!(serde_json::from_str::<Fact>(&text).expect("what was written"), fact);
-    }
-}
+mod tests;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The eight kinds of hardware a task can ask for (F2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum HardwareKind {
     /// Any processor.
+    #[default]
     Cpu,
     /// NVIDIA, through CUDA.
     Cuda,
@@ -70,6 +71,11 @@ impl HardwareKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether it has memory of its own, which tasks share out among themselves.
+    pub fn has_own_memory(self) -> bool {
+        matches!(self, HardwareKind::Cuda | HardwareKind::Rocm | HardwareKind::Mps)
+    }
+
     /// The published profile of this kind (F3).
     pub fn profile(self) -> HardwareProfile {
         let (performance_weight, energy_efficiency, thermal_efficiency) = match self {
@@ -125,6 +131,22 @@ pub struct Device {
     /// CUDA's compute capability, such as 8.6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute_capability: Option<f64>,
+    /// How fast it is beside others of its kind, where its owner says so: twice the number takes half the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// The temperature at which it slows down, in degrees Celsius, where its driver tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle_c: Option<f64>,
+}
+
+/// What a machine draws, as its owner declares it; linear in the share of its slots that is busy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Power {
+    /// Watts when nothing runs.
+    pub idle_w: f64,
+    /// Watts when every slot is busy.
+    pub busy_w: f64,
 }
 
 /// What a worker offers (F1, F22).
@@ -152,6 +174,28 @@ pub struct Inventory {
     /// What its owner says of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What it draws, where its owner says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Power>,
+    /// What an hour of it costs, where its owner says so (F21).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_hour: Option<f64>,
+}
+
+impl Device {
+    /// A device of which nothing is known but its kind.
+    pub fn of_kind(kind: HardwareKind, probe: ProbeLevel) -> Self {
+        Self {
+            kind,
+            probe,
+            name: None,
+            memory_bytes: None,
+            version: None,
+            compute_capability: None,
+            speed: None,
+            throttle_c: None,
+        }
+    }
 }
 
 impl Inventory {
@@ -182,4 +226,13 @@ pub struct Load {
     /// The one-minute load average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_average: Option<f64>,
+    /// The temperature of its hottest device, in degrees Celsius (F13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f64>,
+    /// What it draws, in watts (F13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<f64>,
+    /// How fast it runs beside its own normal: 0.5 when its clocks are halved by heat or half its time is taken by others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
 }

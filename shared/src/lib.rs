@@ -5,6 +5,7 @@
 pub mod api;
 pub mod bytes;
 pub mod config;
+pub mod decision;
 pub mod fact;
 pub mod hardware;
 pub mod id;

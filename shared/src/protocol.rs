@@ -16,7 +16,7 @@
 //! newest attempt of a task, from the session that holds it, changes anything; every other one is answered `Fenced`.
 
 use crate::bytes::Bytes;
-use crate::hardware::{Inventory, Load};
+use crate::hardware::{HardwareKind, Inventory, Load};
 use crate::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Digest, Epoch, Session, WorkerId};
 use crate::outcome::{Outcome, TestResult};
 use crate::task::TaskSpec;
@@ -342,6 +342,9 @@ pub struct Start {
     pub attempt: Attempt,
     /// The work.
     pub spec: Arc<TaskSpec>,
+    /// The kind of hardware it runs on.
+    #[serde(default)]
+    pub hardware: HardwareKind,
     /// Tests of the chunk that already have their result, by index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<u32>,

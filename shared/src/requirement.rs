@@ -93,6 +93,9 @@ pub struct Demand {
     pub cores: u32,
     /// Memory, in bytes.
     pub memory_bytes: u64,
+    /// Memory of the device, in bytes, where the task runs on one that has its own.
+    #[serde(default)]
+    pub gpu_memory_bytes: u64,
 }
 
 impl Requirement {
@@ -113,7 +116,7 @@ impl Requirement {
 
     /// The lower bounds that hold whatever else is chosen: at least one core, and no memory unless asked for.
     pub fn demand(&self) -> Demand {
-        let mut demand = Demand { cores: 1, memory_bytes: 0 };
+        let mut demand = Demand { cores: 1, ..Demand::default() };
         self.expression.raise(&mut demand);
         demand
     }

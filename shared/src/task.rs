@@ -1,7 +1,8 @@
 //! What people ask to have run.
 
+use crate::hardware::HardwareKind;
 use crate::id::Digest;
-use crate::requirement::Requirement;
+use crate::requirement::{Demand, Requirement};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -178,6 +179,13 @@ pub struct TaskSpec {
     /// Which machines can run it, and what it keeps to itself there.
     #[serde(default, skip_serializing_if = "Requirement::is_nothing")]
     pub requires: Requirement,
+    /// The kinds of hardware any one of which it can run on; each attempt runs on one. Empty means the kind its requirement
+    /// names, or a processor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hardware: Vec<HardwareKind>,
+    /// Memory it keeps to itself on the device, in bytes, when it runs on one that has its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gpu_memory_bytes: u64,
     /// How urgent it is.
     #[serde(default)]
     pub priority: Priority,
@@ -190,12 +198,59 @@ pub struct TaskSpec {
     /// Whether it saves its state when told to (see `EVENKEEL_CHECKPOINT_DIR`).
     #[serde(default)]
     pub checkpointable: bool,
+    /// How large the state it saves is expected to be, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub state_bytes: u64,
     /// Who asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// How long the submitter expects it to take, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate_s: Option<f64>,
+    /// Within how long after its submission it is wanted, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_s: Option<f64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl TaskSpec {
+    /// Work that is like no other kind and asks for nothing in particular.
+    pub fn new(name: impl Into<String>, work: Work) -> Self {
+        let name = name.into();
+        Self {
+            kind: name.clone(),
+            name,
+            work,
+            cwd: None,
+            env: BTreeMap::new(),
+            files: None,
+            requires: Requirement::default(),
+            hardware: Vec::new(),
+            gpu_memory_bytes: 0,
+            priority: Priority::default(),
+            timeouts: Timeouts::default(),
+            retries: 0,
+            checkpointable: false,
+            state_bytes: 0,
+            owner: None,
+            estimate_s: None,
+            deadline_s: None,
+        }
+    }
+
+    /// The kinds of hardware any one of which it can run on, never empty.
+    pub fn runs_on(&self) -> Vec<HardwareKind> {
+        if self.hardware.is_empty() { vec![self.requires.hardware().unwrap_or(HardwareKind::Cpu)] } else { self.hardware.clone() }
+    }
+
+    /// What it keeps to itself while it runs.
+    pub fn demand(&self) -> Demand {
+        Demand { gpu_memory_bytes: self.gpu_memory_bytes, ..self.requires.demand() }
+    }
 }
 
 /// One file of a manifest.

@@ -133,6 +133,7 @@ async fn prepare(start: &Start, around: &Surroundings) -> Result<Place, Outcome>
     env.extend(spec.env.iter().map(|(name, value)| (name.into(), value.into())));
     env.insert("EVENKEEL_TASK".into(), attempt.task.to_string().into());
     env.insert("EVENKEEL_ATTEMPT".into(), attempt.number.ordinal().to_string().into());
+    env.insert("EVENKEEL_HARDWARE".into(), start.hardware.name().into());
     if spec.checkpointable {
         env.insert("EVENKEEL_CHECKPOINT_DIR".into(), folder.join("checkpoint").into());
     }

@@ -12,22 +12,10 @@ pub fn inventory(args: &Args, host: String) -> Result<Inventory> {
     let system = System::new_with_specifics(wanted).context("reading what this machine has")?;
     // This count minds the affinity of the process and the quota of its control group.
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-    let mut devices = vec![Device {
-        kind: HardwareKind::Cpu,
-        probe: ProbeLevel::Enumerated,
-        name: system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).filter(|name| !name.is_empty()),
-        memory_bytes: None,
-        version: None,
-        compute_capability: None,
-    }];
-    devices.extend(args.hardware.iter().filter(|kind| **kind != HardwareKind::Cpu).map(|kind| Device {
-        kind: *kind,
-        probe: ProbeLevel::Declared,
-        name: None,
-        memory_bytes: None,
-        version: None,
-        compute_capability: None,
-    }));
+    let name = system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).filter(|name| !name.is_empty());
+    let mut devices = vec![Device { name, ..Device::of_kind(HardwareKind::Cpu, ProbeLevel::Enumerated) }];
+    let declared = args.hardware.iter().filter(|kind| **kind != HardwareKind::Cpu);
+    devices.extend(declared.map(|kind| Device::of_kind(*kind, ProbeLevel::Declared)));
     Ok(Inventory {
         slots: args.slots.unwrap_or(cores),
         cores,
@@ -37,6 +25,8 @@ pub fn inventory(args: &Args, host: String) -> Result<Inventory> {
         arch: std::env::consts::ARCH.into(),
         host,
         labels: args.labels.iter().cloned().collect(),
+        power: None,
+        cost_per_hour: None,
     })
 }
 
@@ -90,6 +80,9 @@ impl Gauge {
             memory: share(used, total),
             disk: disk.and_then(|(used, total)| share(used, total)),
             load_average: System::load_average().ok().map(|average| average.one),
+            temperature_c: None,
+            power_w: None,
+            speed: None,
         }
     }
 }

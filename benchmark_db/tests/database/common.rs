@@ -5,7 +5,7 @@ use shared::fact::{Fact, StopReason, What};
 use shared::hardware::{HardwareKind, Inventory};
 use shared::id::{AttemptNumber, ClusterId, Epoch, Session, TaskId, WorkerId};
 use shared::outcome::{Failure, TestOutcome, Usage, Verdict};
-use shared::task::{Chunk, Framework, Priority, TaskSpec, Timeouts, Work};
+use shared::task::{Chunk, Framework, TaskSpec, Work};
 use shared::time::Time;
 
 pub const CLUSTER: ClusterId = ClusterId([7; 16]);
@@ -28,19 +28,10 @@ pub fn started_life(seconds: f64, wall_ms: u64) -> Fact {
 
 pub fn spec(kind: &str, owner: &str, cores: u32) -> TaskSpec {
     TaskSpec {
-        name: format!("{kind}-task"),
         kind: kind.into(),
-        work: Work::Command(vec!["true".into()]),
-        cwd: None,
-        env: Default::default(),
-        files: None,
         requires: format!("cores>={cores}").parse().expect("a requirement"),
-        priority: Priority::default(),
-        timeouts: Timeouts::default(),
-        retries: 0,
-        checkpointable: false,
         owner: (!owner.is_empty()).then(|| owner.to_owned()),
-        estimate_s: None,
+        ..TaskSpec::new(format!("{kind}-task"), Work::Command(vec!["true".into()]))
     }
 }
 
@@ -108,7 +99,7 @@ pub fn stopped_with(
 }
 
 pub fn requeued(seconds: f64, task: u64, why: Failure) -> Fact {
-    at(seconds, What::TaskRequeued { task: TaskId(task), why })
+    at(seconds, What::TaskRequeued { task: TaskId(task), why: Some(why) })
 }
 
 pub fn finished(seconds: f64, task: u64, attempt: Option<u32>, verdict: Verdict) -> Fact {
@@ -122,5 +113,5 @@ pub fn test(seconds: f64, (task, ordinal, index): (u64, u32, u32), name: &str, o
 }
 
 pub fn sampled(seconds: f64, load: f64) -> Fact {
-    at(seconds, What::LoadSampled { load, imbalance: 0.25, high: 0.85, low: 0.2, workers: 2 })
+    at(seconds, What::LoadSampled { load, imbalance: 0.25, high: 0.85, low: 0.2, workers: 2, forecast: None, accuracy: None })
 }

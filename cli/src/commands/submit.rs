@@ -10,6 +10,7 @@ use crate::screen::{print, print_json, say};
 use crate::task_options::TaskOptions;
 use anyhow::{Context, bail, ensure};
 use shared::api::{Requirements, TaskRequest};
+use shared::hardware::HardwareKind;
 use shared::id::TaskId;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +44,12 @@ pub struct Args {
     /// The task saves its state when it is asked to
     #[arg(long)]
     checkpointable: bool,
+    /// Kinds of hardware any one of which it can run on, such as cuda,cpu; the attempt finds its own in EVENKEEL_HARDWARE
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = hardware)]
+    hardware: Vec<HardwareKind>,
+    /// Seconds it is expected to take
+    #[arg(long, value_name = "S", value_parser = crate::run::positive_seconds)]
+    estimate: Option<f64>,
     /// Wait until every task is done
     #[arg(long)]
     wait: bool,
@@ -52,6 +59,10 @@ pub struct Args {
     /// The program and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+fn hardware(text: &str) -> Result<HardwareKind, String> {
+    HardwareKind::from_name(text).ok_or_else(|| format!("one of {}", HardwareKind::ALL.map(HardwareKind::name).join(", ")))
 }
 
 fn array(text: &str) -> Result<usize, String> {
@@ -127,6 +138,8 @@ fn requests(args: &Args) -> anyhow::Result<Vec<TaskRequest>> {
         name: args.tasks.name.clone(),
         command: args.command.clone(),
         checkpointable: args.checkpointable,
+        hardware: args.hardware.clone(),
+        estimate_s: args.estimate,
         ..TaskRequest::default()
     };
     let Some(copies) = args.array else { return Ok(vec![one]) };

@@ -3,7 +3,8 @@
 use super::task_id;
 use crate::client::Connection;
 use crate::screen::{print, print_json, table};
-use shared::api::Why;
+use shared::api::{Placement, Why};
+use shared::fact::Rule;
 use shared::id::TaskId;
 use std::process::ExitCode;
 
@@ -62,6 +63,30 @@ pub fn describe(why: &Why) -> String {
             .map(|placement| vec![placement.attempt.to_string(), placement.worker.clone(), placement.why.clone()])
             .collect();
         parts.push(table(&["attempt", "worker", "because"], &rows));
+        parts.extend(why.placements.iter().filter_map(weighed));
     }
     parts.join("\n")
+}
+
+/// What was weighed when an attempt was placed: the winner, the runner-up and others, and where the task ran before.
+fn weighed(placement: &Placement) -> Option<String> {
+    let decision = placement.decision.as_ref()?;
+    let roles = ["winner", "runner-up"].into_iter().chain(std::iter::repeat(""));
+    let stays = decision.stays.iter().map(|stays| ("where it ran", stays));
+    let rows = roles.zip(&decision.candidates).chain(stays).map(|(role, place)| {
+        let number = |value: f64| format!("{value:.3}");
+        let (wait, seconds) = (number(place.wait_s), number(place.seconds));
+        let name = place.hardware.name().to_owned();
+        vec![role.to_owned(), place.worker.to_string(), name, wait, seconds, number(place.cost), number(place.score)]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let by = match decision.rule {
+        Rule::Price => "the price of the hardware, beside where it is lowest".to_owned(),
+        Rule::Finish { wait_weight } => format!("{wait_weight} x wait + time + other"),
+    };
+    let title = format!(
+        "attempt {}: {} places weighed by {by}; the winner is better by {:.3}",
+        placement.attempt, decision.weighed, decision.gain
+    );
+    Some(format!("{title}\n{}", table(&["", "worker", "hardware", "wait", "time", "other", "score"], &rows)))
 }

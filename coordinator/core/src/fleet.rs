@@ -1,15 +1,21 @@
 //! The workers: what they have, what they hold, whether they are there.
 //!
-//! Facts change what must survive a restart (who they are, what they hold); connections, leases and loads are of this
-//! life only.
+//! Facts change what must survive a restart (who they are, what they hold) and all that a plan is made from (who takes work,
+//! how busy they are); connections and leases are of this life only.
+
+mod room;
+
+pub use room::Room;
 
 use crate::ConnectionId;
-use crate::queue::ClassId;
+use crate::foreign::Foreign;
+use crate::heat::Heat;
+use crate::queue::{Class, ClassId};
 use shared::fact::Admission;
-use shared::hardware::{Inventory, Load};
+use shared::hardware::{HardwareKind, Inventory, Load};
 use shared::id::{Attempt, AttemptNumber, Session, TaskId, WorkerId};
 use shared::protocol::digest_of;
-use shared::requirement::{Demand, Requirement, Unmet};
+use shared::requirement::{Demand, Unmet};
 use shared::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,18 +48,30 @@ pub struct Worker {
     pub admission: Admission,
     /// Whether it is there.
     pub presence: Presence,
+    /// Whether it is there and told what it holds, as facts say: until a new life of the coordinator begins, or its own.
+    pub ready: bool,
+    /// Whether it is connected, as facts say, in the same way.
+    pub connected: bool,
     /// The attempts it holds.
     pub held: BTreeMap<TaskId, Held>,
-    /// How busy it is, as it last said.
+    /// How warm it gets.
+    pub heat: Heat,
+    /// What others use of it.
+    pub foreign: Foreign,
+    /// Room kept for tasks that are on their way to it.
+    pub reserved: BTreeMap<TaskId, Room>,
+    /// How busy it is, as the newest fact says.
     pub load: Load,
+    /// How busy it is, as it last said; for people, plans go by `load`.
+    pub told_load: Load,
     /// When it was last heard.
     pub heard: Time,
-    /// When a sample of its load was last kept.
-    pub sampled: Option<Time>,
+    /// When a sample of its load was last kept, and how many slots were in use then.
+    pub sampled: Option<(Time, u32)>,
     /// Leases given after this number are unknown to the inventory that was asked for.
     pub inventory_asked: Option<u64>,
     busy: Room,
-    suits: BTreeMap<ClassId, bool>,
+    options: BTreeMap<ClassId, Box<[HardwareKind]>>,
 }
 
 /// Whether a worker is there.
@@ -84,27 +102,6 @@ pub struct Held {
     pub lease: u64,
 }
 
-/// Slots and memory, taken or free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Room {
-    /// Slots.
-    pub slots: u32,
-    /// Memory, in bytes.
-    pub memory_bytes: u64,
-}
-
-impl Room {
-    /// Whether `needed` fits.
-    pub fn holds(self, needed: Room) -> bool {
-        self.slots >= needed.slots && self.memory_bytes >= needed.memory_bytes
-    }
-
-    /// What is left after `taken`; nothing below zero.
-    pub fn less(self, taken: Room) -> Room {
-        Room { slots: self.slots.saturating_sub(taken.slots), memory_bytes: self.memory_bytes.saturating_sub(taken.memory_bytes) }
-    }
-}
-
 impl Presence {
     /// Its connection, while it has one.
     pub fn connection(self) -> Option<ConnectionId> {
@@ -126,7 +123,17 @@ impl Worker {
 
     /// What it has when nothing runs.
     pub fn whole(&self) -> Room {
-        Room { slots: self.inventory.slots, memory_bytes: self.inventory.memory_bytes }
+        let devices = self.inventory.devices.iter().filter(|device| device.kind.has_own_memory());
+        Room {
+            slots: self.inventory.slots,
+            memory_bytes: self.inventory.memory_bytes,
+            gpu_memory_bytes: devices.filter_map(|device| device.memory_bytes).max().unwrap_or(0),
+        }
+    }
+
+    /// What it does not have free.
+    pub(crate) fn busy(&self) -> Room {
+        self.busy
     }
 
     /// Slots in use.
@@ -136,28 +143,83 @@ impl Worker {
 
     /// What a task with this demand takes here. One that asks for no more than one core takes one slot, however many slots
     /// a core has; one that asks for several takes its share of the cores in slots, so that a task that asks for every core
-    /// has the machine to itself whatever the number of slots.
-    pub fn takes(&self, demand: Demand) -> Room {
+    /// has the machine to itself whatever the number of slots. Memory of a device is taken only on hardware that has its own.
+    pub fn takes(&self, demand: Demand, hardware: HardwareKind) -> Room {
         let cores = u64::from(self.inventory.cores.max(1));
         let share = (u64::from(demand.cores) * u64::from(self.inventory.slots)).div_ceil(cores);
         let slots = if demand.cores <= 1 { 1 } else { share.max(1) };
-        Room { slots: u32::try_from(slots).unwrap_or(u32::MAX), memory_bytes: demand.memory_bytes }
+        Room {
+            slots: u32::try_from(slots).unwrap_or(u32::MAX),
+            memory_bytes: demand.memory_bytes,
+            gpu_memory_bytes: if hardware.has_own_memory() { demand.gpu_memory_bytes } else { 0 },
+        }
+    }
+
+    /// Whether it is there and nobody closed it.
+    pub fn is_open(&self) -> bool {
+        self.ready && self.admission == Admission::Open
     }
 
     /// Whether it may be given work now, room aside.
     pub fn admits(&self) -> bool {
-        matches!(self.presence, Presence::Ready(_)) && self.admission == Admission::Open
+        self.is_open() && !self.foreign.is_held_back()
     }
 
     /// The first thing the machine lacks for tasks of this class; nothing when it could run them with nothing else there.
-    pub fn unmet(&self, requirement: &Requirement, demand: Demand) -> Option<Unmet> {
-        requirement.unmet(&self.name, &self.inventory).or_else(|| {
-            let (takes, whole) = (self.takes(demand), self.whole());
-            (!whole.holds(takes)).then(|| Unmet {
-                needs: format!("{} slots and {} MB at once", takes.slots, takes.memory_bytes / 1_000_000),
-                has: format!("{} slots and {} MB in all", whole.slots, whole.memory_bytes / 1_000_000),
-            })
+    pub fn unmet(&self, class: &Class) -> Option<Unmet> {
+        if let Some(unmet) = class.requirement.unmet(&self.name, &self.inventory) {
+            return Some(unmet);
+        }
+        let Some(kind) = class.hardware.iter().copied().find(|kind| self.has(*kind)) else {
+            let list =
+                |kinds: &mut dyn Iterator<Item = HardwareKind>| kinds.map(HardwareKind::name).collect::<Vec<_>>().join(", ");
+            let needs = format!("one of {}", list(&mut class.hardware.iter().copied()));
+            return Some(Unmet { needs, has: list(&mut self.inventory.devices.iter().map(|device| device.kind)) });
+        };
+        if !self.fitting(class).is_empty() {
+            return None;
+        }
+        let told = |room: Room| {
+            let device = if room.gpu_memory_bytes > 0 {
+                format!(", {} MB on the device", room.gpu_memory_bytes / 1_000_000)
+            } else {
+                String::new()
+            };
+            format!("{} slots, {} MB{device}", room.slots, room.memory_bytes / 1_000_000)
+        };
+        Some(Unmet {
+            needs: format!("{} at once", told(self.takes(class.demand, kind))),
+            has: format!("{} in all", told(self.whole())),
         })
+    }
+
+    /// The kinds of its hardware on which tasks of this class fit, requirements aside, in the order of the class.
+    fn fitting(&self, class: &Class) -> Vec<HardwareKind> {
+        let fits = |kind: &HardwareKind| self.has(*kind) && self.whole().holds(self.takes(class.demand, *kind));
+        class.hardware.iter().copied().filter(fits).collect()
+    }
+
+    /// Whether it has hardware of this kind. One that names no device at all has a processor.
+    fn has(&self, kind: HardwareKind) -> bool {
+        let says_nothing = self.inventory.devices.is_empty() && kind == HardwareKind::Cpu;
+        says_nothing || self.inventory.of_kind(kind).next().is_some()
+    }
+
+    /// The kinds of its hardware on which it could run tasks of this class with nothing else there; empty where it cannot.
+    pub fn options(&self, class: &Class) -> Vec<HardwareKind> {
+        if class.requirement.unmet(&self.name, &self.inventory).is_some() { Vec::new() } else { self.fitting(class) }
+    }
+
+    /// The temperature at which it slows down, where its devices tell.
+    pub fn throttle_c(&self) -> Option<f64> {
+        self.inventory.devices.iter().filter_map(|device| device.throttle_c).min_by(f64::total_cmp)
+    }
+
+    /// How fast its hardware of this kind is now beside others of that kind: as its owner declares, times how it says it runs
+    /// beside its own normal. 1 where nobody says anything.
+    pub fn told_speed(&self, kind: HardwareKind) -> f64 {
+        let declared = self.inventory.of_kind(kind).find_map(|device| device.speed);
+        [declared, self.load.speed].into_iter().flatten().filter(|speed| speed.is_finite() && *speed > 0.0).product()
     }
 
     /// The number both sides compute over what it holds.
@@ -165,13 +227,20 @@ impl Worker {
         digest_of(self.held.iter().map(|(&task, held)| Attempt { task, number: held.number }))
     }
 
-    pub(crate) fn suits(&mut self, class: ClassId, requirement: &Requirement, demand: Demand) -> bool {
-        if let Some(known) = self.suits.get(&class) {
-            return *known;
+    /// Takes in how busy it is, as a fact says.
+    pub(crate) fn hear_load(&mut self, at: Time, load: Load) {
+        (self.load, self.told_load) = (load, load);
+        let throttle_c = self.throttle_c();
+        self.heat.observe(at, &load, throttle_c);
+    }
+
+    /// What [`Worker::options`] says, remembered.
+    pub(crate) fn options_for(&mut self, id: ClassId, class: &Class) -> &[HardwareKind] {
+        if !self.options.contains_key(&id) {
+            let options = self.options(class).into();
+            self.options.insert(id, options);
         }
-        let suits = self.unmet(requirement, demand).is_none();
-        self.suits.insert(class, suits);
-        suits
+        &self.options[&id]
     }
 }
 
@@ -215,6 +284,7 @@ impl Fleet {
             worker.id = id;
             worker.session = session;
             worker.presence = Presence::Disconnected;
+            (worker.ready, worker.connected) = (false, true);
             return;
         }
         self.by_name.insert(name.clone(), WorkerIndex(self.workers.len() as u32));
@@ -225,25 +295,39 @@ impl Fleet {
             inventory: Inventory::default(),
             admission: Admission::Open,
             presence: Presence::Disconnected,
+            ready: false,
+            connected: true,
             held: BTreeMap::new(),
             load: Load::default(),
+            told_load: Load::default(),
             heard: Time::ZERO,
+            foreign: Foreign::default(),
             sampled: None,
             inventory_asked: None,
             busy: Room::default(),
-            suits: BTreeMap::new(),
+            options: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            heat: Heat::default(),
         });
     }
 
     pub(crate) fn describe(&mut self, worker: WorkerIndex, inventory: &Inventory) {
         let worker = self.get_mut(worker);
         worker.inventory = inventory.clone();
-        worker.suits.clear();
+        worker.options.clear();
     }
 
-    /// Sets whether a worker is there, and keeps the way from its connection to it.
+    /// Nobody is ready before it came back to the new life.
+    pub(crate) fn begin_life(&mut self) {
+        self.workers.iter_mut().for_each(|worker| (worker.ready, worker.connected) = (false, false));
+    }
+
+    /// Sets whether a worker is there, and keeps the way from its connection to it. It is ready by a fact only.
     pub(crate) fn set_presence(&mut self, worker: WorkerIndex, presence: Presence) {
-        let before = std::mem::replace(&mut self.get_mut(worker).presence, presence);
+        let entry = self.get_mut(worker);
+        entry.ready &= presence.connection().is_some();
+        entry.connected &= presence.connection().is_some();
+        let before = std::mem::replace(&mut entry.presence, presence);
         if let Some(connection) = before.connection() {
             self.by_connection.remove(&connection);
         }
@@ -252,13 +336,13 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn take(&mut self, worker: WorkerIndex, attempt: Attempt, demand: Demand) {
+    pub(crate) fn take(&mut self, worker: WorkerIndex, attempt: Attempt, demand: Demand, hardware: HardwareKind) {
         self.leases_given += 1;
         let lease = self.leases_given;
         let worker = self.get_mut(worker);
-        let takes = worker.takes(demand);
-        worker.busy.slots += takes.slots;
-        worker.busy.memory_bytes += takes.memory_bytes;
+        let takes = worker.takes(demand, hardware);
+        worker.busy = worker.busy.plus(takes);
+        worker.foreign.holds(worker.busy);
         let before = worker.held.insert(attempt.task, Held { number: attempt.number, takes, lease });
         assert!(before.is_none(), "a worker holds one attempt of a task at a time");
     }
@@ -267,6 +351,24 @@ impl Fleet {
         let worker = self.get_mut(worker);
         let held = worker.held.remove(&task).expect("what is freed was taken");
         worker.busy = worker.busy.less(held.takes);
+    }
+
+    /// Keeps room for a task that is on its way.
+    pub(crate) fn reserve(&mut self, worker: WorkerIndex, task: TaskId, demand: Demand, hardware: HardwareKind) {
+        let worker = self.get_mut(worker);
+        let takes = worker.takes(demand, hardware);
+        worker.busy = worker.busy.plus(takes);
+        worker.foreign.holds(worker.busy);
+        let before = worker.reserved.insert(task, takes);
+        assert!(before.is_none(), "a task is on its way to one worker at a time");
+    }
+
+    /// Gives up the room kept for a task, where there is any.
+    pub(crate) fn unreserve(&mut self, worker: WorkerIndex, task: TaskId) {
+        let worker = self.get_mut(worker);
+        if let Some(takes) = worker.reserved.remove(&task) {
+            worker.busy = worker.busy.less(takes);
+        }
     }
 
     /// Counts `stood` as time in which every worker was heard.

@@ -1,8 +1,9 @@
 //! What must hold after every step. The simulator and the tests check it; a violation is a bug of ours.
 
 use crate::Coordinator;
-use crate::fleet::Room;
+use crate::fleet::{Held, Presence, Room};
 use crate::ledger::State as TaskState;
+use shared::id::TaskId;
 use std::collections::BTreeMap;
 
 /// Checks all of them.
@@ -18,7 +19,8 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
     for (id, task) in state.ledger.iter() {
         let queued = waiting.get(&id).copied().unwrap_or(0);
         let live = task.attempts.iter().filter(|attempt| attempt.stopped.is_none()).count();
-        if live > 1 {
+        let most = if task.attempts.last().is_some_and(|newest| newest.stopped.is_none()) { 2 } else { 1 };
+        if live > most {
             return Err(format!("I6: task {id} has {live} live attempts"));
         }
         if task.attempts.windows(2).any(|pair| pair[0].number >= pair[1].number) {
@@ -29,21 +31,26 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
                 return Err(format!("I2: task {id} waits, stands {queued} times in the queue and has {live} live attempts"));
             }
             TaskState::Leased(worker) | TaskState::Running(worker) => {
-                let newest = task.attempts.last().map(|attempt| attempt.number);
+                let oldest = task.live().next().map(|attempt| attempt.number);
                 let held = state.fleet.get(worker).held.get(&id).map(|held| held.number);
-                if live != 1 || held.is_none() || held != newest {
-                    return Err(format!("I2: task {id} is with {worker:?}, which holds {held:?} of {newest:?}"));
+                if held.is_none() || held != oldest {
+                    return Err(format!("I2: task {id} is with {worker:?}, which holds {held:?} and should hold {oldest:?}"));
                 }
             }
-            TaskState::Done(..) if live != 0 => return Err(format!("I3: task {id} has its verdict and a live attempt")),
+            TaskState::Done(..) if live > 1 => return Err(format!("I3: task {id} has its verdict and {live} live attempts")),
             TaskState::Queued { .. } | TaskState::Done(..) => {}
         }
     }
     for (_, worker) in state.fleet.iter() {
-        let sum = worker.held.values().fold(Room::default(), |sum, held| Room {
-            slots: sum.slots + held.takes.slots,
-            memory_bytes: sum.memory_bytes + held.takes.memory_bytes,
-        });
+        let is_connected = worker.presence.connection().is_some();
+        if worker.ready != matches!(worker.presence, Presence::Ready(_)) || worker.connected != is_connected {
+            return Err(format!(
+                "facts say of {} that it is ready: {}, and it is {:?}",
+                worker.name, worker.ready, worker.presence
+            ));
+        }
+        let takes = worker.held.values().map(|held| held.takes).chain(worker.reserved.values().copied());
+        let sum = takes.fold(Room::default(), Room::plus);
         if worker.whole().less(sum) != worker.free() {
             return Err(format!(
                 "I8: {} has {:?}, gave {sum:?} and counts {:?} free",
@@ -52,7 +59,11 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
                 worker.free()
             ));
         }
-        let stray = worker.held.keys().find(|task| state.ledger.get(**task).is_none_or(|task| task.holder().is_none()));
+        let lives = |task: &TaskId, held: &Held| {
+            let attempt = state.ledger.get(*task).and_then(|task| task.attempt(held.number));
+            attempt.is_some_and(|attempt| attempt.stopped.is_none())
+        };
+        let stray = worker.held.iter().find(|(task, held)| !lives(task, held)).map(|(task, _)| task);
         if let Some(task) = stray {
             return Err(format!("I2: {} holds task {task}, which is not with any worker", worker.name));
         }

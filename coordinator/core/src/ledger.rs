@@ -2,11 +2,14 @@
 //!
 //! Only facts change it. The newest attempt of a task is its fence: a message that names another changes nothing.
 
+use crate::estimate::KindId;
 use crate::fleet::WorkerIndex;
-use shared::fact::StopReason;
+use crate::queue::ClassId;
+use shared::fact::{Decision, StopReason};
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Failure, TestOutcome, Verdict};
+use shared::protocol::CheckpointRef;
 use shared::task::{TaskSpec, Work};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -42,6 +45,10 @@ pub struct Counts {
 pub struct Task {
     /// What it is.
     pub spec: Arc<TaskSpec>,
+    /// Which machines can run it.
+    pub class: ClassId,
+    /// Tasks of one kind take about as long as each other.
+    pub kind: KindId,
     /// Where it is.
     pub state: State,
     /// When it was accepted.
@@ -61,6 +68,8 @@ pub enum State {
         since: Time,
         /// How long it was expected to take when it began to wait: part of the group it waits in.
         estimate_ms: u64,
+        /// How much of it was saved and need not be done again, in milliseconds: the same.
+        behind_ms: u64,
     },
     /// Its newest attempt was given to that worker.
     Leased(WorkerIndex),
@@ -114,6 +123,40 @@ pub struct Extra {
     pub own_failures: u8,
     /// Whether someone asked for it to stop.
     pub cancel: bool,
+    /// The order to stand still that its newest attempt was given and has not yet followed.
+    pub standstill: Option<Standstill>,
+    /// The state it saved last.
+    pub checkpoint: Option<CheckpointRef>,
+    /// Times it was moved to another worker while it ran.
+    pub moves: u32,
+    /// What is expected of its newest move, to be held against how it ends.
+    pub promise: Option<Promise>,
+    /// Whether it was found that it cannot save its state.
+    pub cannot_save: bool,
+}
+
+/// What is expected of a move.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Promise {
+    /// When it was decided.
+    pub at: Time,
+    /// Seconds the task was then expected to run on where it ran.
+    pub stays_s: f64,
+    /// Seconds earlier it was expected to end.
+    pub gain_s: f64,
+}
+
+/// An attempt is to save its state and end: to make room, or to go on elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standstill {
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// Where the task goes on, with room reserved there; absent where it waits again.
+    pub target: Option<(WorkerIndex, HardwareKind)>,
+    /// The rule that wants it.
+    pub why: Arc<str>,
+    /// What was weighed.
+    pub decision: Option<Arc<Decision>>,
 }
 
 /// What a message about an attempt may do.
@@ -169,33 +212,32 @@ impl Ledger {
         Attempt { task: id, number: AttemptNumber::new(epoch, made as u32 + 1) }
     }
 
-    /// Whether `worker` may speak about `attempt`.
+    /// Whether `worker` may speak about `attempt`: it has it, and it is the newest or runs beside the newest.
     pub fn standing(&self, attempt: Attempt, worker: WorkerIndex) -> Standing {
-        let Some(newest) = self.get(attempt.task).and_then(|task| task.attempts.last()) else {
-            return Standing::Fenced(None);
+        let Some(task) = self.get(attempt.task) else { return Standing::Fenced(None) };
+        let newest = task.attempts.last().map(|newest| newest.number);
+        let Some(named) = task.attempt(attempt.number).filter(|named| named.worker == worker) else {
+            return Standing::Fenced(newest);
         };
-        if newest.number != attempt.number || newest.worker != worker {
-            return Standing::Fenced(Some(newest.number));
-        }
-        match newest.stopped {
+        match named.stopped {
             None => Standing::Current,
-            Some((_, StopReason::Finished | StopReason::Failed | StopReason::Cancelled)) => Standing::Known,
-            Some(_) => Standing::Fenced(Some(newest.number)),
+            Some((_, StopReason::Finished | StopReason::Failed | StopReason::Cancelled | StopReason::Hedged)) => Standing::Known,
+            Some((_, StopReason::Migrated | StopReason::Preempted)) => Standing::Known,
+            Some((_, StopReason::Lost | StopReason::Retracted)) => Standing::Fenced(newest),
         }
     }
 
-    pub(crate) fn accept(&mut self, id: TaskId, spec: &Arc<TaskSpec>, key: Option<&Arc<str>>, at: Time, estimate_ms: u64) {
+    pub(crate) fn accept(&mut self, id: TaskId, task: Task, key: Option<&Arc<str>>) {
         assert_eq!(id, self.next_id(), "tasks are numbered in the order of their facts");
-        let spec = self.share(spec);
         if let Some(key) = key {
             self.keys.insert(key.clone(), id);
         }
-        let state = State::Queued { since: at, estimate_ms };
-        self.tasks.push(Task { spec, state, submitted: at, attempts: Vec::new(), extra: None });
+        self.tasks.push(task);
         self.counts.queued += 1;
     }
 
-    fn share(&mut self, spec: &Arc<TaskSpec>) -> Arc<TaskSpec> {
+    /// The same specification, shared with the tasks that came before where they have an equal one.
+    pub(crate) fn share(&mut self, spec: &Arc<TaskSpec>) -> Arc<TaskSpec> {
         if let Some(equal) = self.recent.iter().find(|recent| Arc::ptr_eq(recent, spec) || **recent == *spec) {
             return equal.clone();
         }
@@ -234,6 +276,31 @@ impl Task {
             State::Leased(worker) | State::Running(worker) => Some(worker),
             State::Queued { .. } | State::Done(..) => None,
         }
+    }
+
+    /// The attempt with this number.
+    pub fn attempt(&self, number: AttemptNumber) -> Option<&AttemptRecord> {
+        self.attempts.iter().rev().find(|attempt| attempt.number == number)
+    }
+
+    /// The attempts that are not over: one, or two where one runs as a hedge of the other.
+    pub fn live(&self) -> impl Iterator<Item = &AttemptRecord> {
+        self.attempts.iter().filter(|attempt| attempt.stopped.is_none())
+    }
+
+    /// Whether it can be told to save its state and stop.
+    pub fn can_save(&self) -> bool {
+        self.spec.checkpointable && !self.extra.as_ref().is_some_and(|extra| extra.cannot_save)
+    }
+
+    /// The order to stand still it has not yet followed.
+    pub fn standstill(&self) -> Option<&Standstill> {
+        self.extra.as_ref().and_then(|extra| extra.standstill.as_ref())
+    }
+
+    /// Times it was moved to another worker while it ran.
+    pub fn moves(&self) -> u32 {
+        self.extra.as_ref().map_or(0, |extra| extra.moves)
     }
 
     /// Whether it has no verdict yet.
@@ -276,6 +343,14 @@ impl Task {
         match self.tests() {
             0 => 0.0,
             tests => self.extra.as_ref().map_or(0.0, |extra| extra.tests.iter().flatten().count() as f64 / tests as f64),
+        }
+    }
+
+    pub(crate) fn saw_test(&mut self, index: u32, outcome: TestOutcome) {
+        let extra = self.extra_mut();
+        extra.reported.insert(index);
+        if let Some(result) = extra.tests.get_mut(index as usize) {
+            *result = Some(outcome);
         }
     }
 

@@ -4,29 +4,43 @@
 //! A step decides which facts happen, [`state::State::apply`] lets each of them happen, and the shell makes them durable
 //! before it performs the effects that follow from them. Replaying the facts gives the same state.
 
+pub mod adaptive;
+mod balance;
+mod config;
+pub mod decision;
 pub mod estimate;
 pub mod fleet;
+mod foreign;
+pub mod heat;
 pub mod invariants;
 pub mod ledger;
 mod operator;
 pub mod plan;
 pub mod policy;
+pub mod price;
 pub mod queue;
+pub mod replay;
 mod results;
 mod session;
+mod standstill;
 pub mod state;
 mod timers;
 pub mod view;
 mod why;
 
-use plan::{Move, Policy, View};
-use shared::config::BalancerConfig;
-use shared::fact::{Admission, Fact, What};
+pub use config::Config;
+
+use adaptive::balancer::AdaptiveLoadBalancer;
+use adaptive::evacuate::evacuate;
+use adaptive::threshold::Limits;
+use plan::{Balance, Move, Policy, View};
+use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
-use shared::id::{ClusterId, TaskId};
-use shared::protocol::{FromCoordinator, FromWorker, Hello, Start};
+use shared::id::{AttemptNumber, ClusterId, TaskId};
+use shared::protocol::{FromCoordinator, FromWorker, Hello};
 use shared::task::TaskSpec;
 use shared::time::Time;
+use standstill::Grant;
 use state::State;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,8 +116,14 @@ pub enum Command {
     Admit(String, Admission),
     /// Take in how busy a worker is from another source than itself (F14).
     Measured(String, Load),
+    /// Take in how long tasks took elsewhere.
+    Learn(Vec<Known>),
+    /// Move a running task to a worker.
+    Migrate(TaskId, String),
     /// Choose tasks and workers by another policy from now on.
     UsePolicy(String),
+    /// Spread work anew, now and not at the next look.
+    Rebalance,
 }
 
 /// What is to be done.
@@ -139,54 +159,14 @@ pub enum Reply {
     Accepted(Vec<TaskId>),
     /// It is done.
     Done,
+    /// It is done, and so many running tasks move because of it.
+    Rebalanced(u32),
     /// There is no such thing.
     Unknown(String),
     /// It cannot be done now.
     Conflict(String),
     /// There is too much already.
     Full(String),
-}
-
-/// The terms and limits of a coordinator.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How long a worker may be silent before what it holds is given to others (section 4.5 of the protocol).
-    pub lease: Duration,
-    /// How much longer than that the coordinator waits: the worker's processes are gone before others begin.
-    pub lease_margin: Duration,
-    /// How long a worker may be silent before it gets no new work.
-    pub suspect: Duration,
-    /// How often workers send heartbeats.
-    pub heartbeat: Duration,
-    /// How long a cancelled task may take to end by itself.
-    pub cancel_grace: Duration,
-    /// Tasks that may be open at a time.
-    pub open_tasks_max: u64,
-    /// Workers that may be present at a time.
-    pub workers_max: usize,
-    /// Failures of machines a task may meet before it gets the verdict `error`.
-    pub infra_failures_max: u8,
-    /// Workers that may be lost while they run a task before it is quarantined.
-    pub losses_max: u8,
-    /// The published table.
-    pub balancer: BalancerConfig,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(30),
-            lease_margin: Duration::from_secs(11),
-            suspect: Duration::from_secs(15),
-            heartbeat: Duration::from_secs(5),
-            cancel_grace: Duration::from_secs(5),
-            open_tasks_max: 2_000_000,
-            workers_max: 12_000,
-            infra_failures_max: 3,
-            losses_max: 8,
-            balancer: BalancerConfig::default(),
-        }
-    }
 }
 
 /// The deciding half of a coordinator.
@@ -196,8 +176,13 @@ pub struct Coordinator {
     state: State,
     timers: Timers,
     policy: Box<dyn Policy>,
+    balancer: AdaptiveLoadBalancer,
+    /// Whether someone asked for the plan that is being made.
+    ordered: bool,
     /// Whether something changed since the last plan.
     changed: bool,
+    /// No plan before this time: workers that come together are planned for together.
+    settled: Time,
     /// When the policy wants to be asked again.
     again: Option<Time>,
     /// Up to when standing still was forgiven.
@@ -208,11 +193,14 @@ impl Coordinator {
     /// A coordinator that knows nothing yet.
     pub fn new(config: Config, policy: Box<dyn Policy>) -> Self {
         Self {
+            balancer: AdaptiveLoadBalancer::new(config.balancer),
+            ordered: false,
             config,
             state: State::default(),
             timers: Timers::default(),
             policy,
             changed: false,
+            settled: Time::ZERO,
             again: None,
             forgiven: Time::ZERO,
         }
@@ -221,12 +209,15 @@ impl Coordinator {
     /// Takes in a fact of an earlier life. To be called for each, in order, before [`Coordinator::begin`].
     pub fn replay(&mut self, fact: &Fact) {
         self.state.apply(fact);
+        self.balancer.heard(fact, &self.state.fleet);
     }
 
     /// Begins a life: the epoch rises, and every worker that was there gets a whole lease to come back with what it runs.
     pub fn begin(&mut self, now: Time, cluster: ClusterId, wall_ms: u64, version: &str, effects: &mut Vec<Effect>) {
+        self.balancer.begin();
         let epoch = shared::id::Epoch(self.state.epoch.0 + 1);
         self.record(now, What::CoordinatorStarted { cluster, epoch, wall_ms, version: version.into() }, effects);
+        self.record(now, What::BalancerConfigured { balancer: self.config.balancer }, effects);
         let workers: Vec<_> =
             self.state.fleet.iter().filter(|(_, w)| w.presence != fleet::Presence::Gone).map(|(at, _)| at).collect();
         for worker in workers {
@@ -237,6 +228,15 @@ impl Coordinator {
         let limits: Vec<_> = waiting.filter_map(|(id, task)| operator::queue_deadline(task).map(|at| (at, id))).collect();
         limits.into_iter().for_each(|(at, id)| self.timers.set(at.max(now), Timer::Queued(id)));
         self.timers.set(now + self.check_interval(), Timer::Sample);
+        if let Some(chosen) = self.state.policy.as_deref().and_then(policy::by_name) {
+            self.policy = chosen;
+        }
+        // Orders to stand still do not outlive the coordinator that gave them: the attempts go on, and say so when asked.
+        let ordered = self.state.ledger.iter().filter(|(_, task)| task.standstill().is_some());
+        let ordered: Vec<TaskId> = ordered.map(|(id, _)| id).collect();
+        ordered
+            .into_iter()
+            .for_each(|id| self.end_standstill(now, id, StandstillEnd::Withdrawn, "the coordinator began a new life", effects));
     }
 
     /// Takes one event and adds what is to be done.
@@ -255,10 +255,8 @@ impl Coordinator {
     /// When [`Event::Woke`] is due at the latest. A shell sends it when no other event is at hand, so that a plan is made
     /// for all that arrived together.
     pub fn next_wakeup(&self) -> Option<Time> {
-        if self.changed {
-            return Some(Time::ZERO);
-        }
-        self.timers.next().into_iter().chain(self.again).min()
+        let plan = if self.changed { Some(self.settled) } else { self.again };
+        self.timers.next().into_iter().chain(plan).min()
     }
 
     /// What the facts so far amount to.
@@ -281,37 +279,76 @@ impl Coordinator {
             match timer {
                 Timer::Worker(worker) => self.watch_worker(now, worker, effects),
                 Timer::Queued(task) => self.expire_queued(now, task, effects),
+                Timer::Standstill(task) => self.expire_standstill(now, task, effects),
                 Timer::Sample => self.sample(now, effects),
             }
         }
-        if self.changed || self.again.is_some_and(|at| at <= now) {
+        let is_due = if self.changed { self.settled <= now } else { self.again.is_some_and(|at| at <= now) };
+        if is_due {
             self.make_plan(now, effects);
         }
     }
 
     fn make_plan(&mut self, now: Time, effects: &mut Vec<Effect>) {
         self.changed = false;
-        let plan = self.policy.plan(&mut View::new(&mut self.state));
-        self.again = plan.again.map(|at| at.max(now + Duration::from_millis(2)));
-        for proposed in plan.moves {
-            if plan::check(&self.state, &proposed).is_err() {
-                continue;
-            }
-            let Move::Lease { task, to, why } = proposed;
-            let attempt = self.state.ledger.next_attempt(task, self.state.epoch);
-            let worker = self.state.fleet.get(to);
-            let (name, connection) = (worker.name.clone(), worker.presence.connection());
-            self.record(now, What::AttemptLeased { task, attempt: attempt.number, worker: name, why }, effects);
-            let leased = self.state.ledger.get(task).expect("it was just leased");
-            let start = Start { attempt, spec: leased.spec.clone(), skip: leased.settled_tests(), restore: None };
-            let connection = connection.expect("a worker that admits work is connected");
-            effects.push(Effect::Send { connection, message: FromCoordinator::Start(start) });
+        for (worker, is_held_back) in self.state.fleet.who_changes_hold() {
+            let worker = self.state.fleet.get(worker).name.clone();
+            self.record(now, What::WorkerHeldBack { worker, is_held_back }, effects);
         }
+        let balance = self.balance();
+        let mut view = View::new(now, &self.config.balancer, balance, &mut self.state);
+        let away = evacuate(&mut view);
+        let plan = self.policy.plan(&mut view);
+        self.again = plan.again.map(|at| at.max(now + Duration::from_millis(2)));
+        let (place, mut moves, mut told) = (effects.len(), 0, Vec::new());
+        for proposed in away.into_iter().chain(plan.moves) {
+            if plan::check(&self.state, &proposed).is_ok() && self.state.permits(&self.config.balancer, &proposed) {
+                let decided_with = same_decision(&mut told, &proposed);
+                self.carry_out(now, proposed, decided_with, effects);
+                moves += 1;
+            }
+        }
+        // How many there are is known only now, and said before them.
+        let (policy, Balance { limits: Limits { high, low }, uneven, ordered }) = (self.policy.name().into(), balance);
+        let what = What::Planned { policy, moves, high, low, uneven, ordered };
+        effects.insert(place, Effect::Record(Arc::new(Fact { at: now, what })));
+    }
+
+    /// Lets a move that was checked happen. Where another task shares its decision, that one tells of it.
+    fn carry_out(&mut self, now: Time, checked: Move, decided_with: Option<TaskId>, effects: &mut Vec<Effect>) {
+        match checked {
+            Move::Lease { task, to, hardware, why, decision } => {
+                self.lease(now, Grant { task, to, hardware, hedge: false, why, decision, decided_with }, effects);
+            }
+            Move::Hedge { task, to, hardware, why, decision } => {
+                self.lease(now, Grant { task, to, hardware, hedge: true, why, decision, decided_with: None }, effects);
+            }
+            Move::Preempt { task, why, decision } => {
+                let (attempt, worker) = self.newest(task);
+                self.record(now, What::Preemption { task, attempt, worker, why, decision }, effects);
+                self.ask_for_state(now, task, effects);
+            }
+            Move::Migrate { task, to, hardware, gain_s, cost_s, why, decision } => {
+                let (attempt, from) = self.newest(task);
+                let to = self.state.fleet.get(to).name.clone();
+                let (predicted_gain_s, cost_s) = (gain_s, cost_s);
+                let what = What::Migration { task, attempt, from, to, hardware, why, predicted_gain_s, cost_s, decision };
+                self.record(now, what, effects);
+                self.ask_for_state(now, task, effects);
+            }
+        }
+    }
+
+    /// The newest attempt of a task that runs, and the name of its worker.
+    fn newest(&self, task: TaskId) -> (AttemptNumber, Arc<str>) {
+        let newest = self.state.ledger.get(task).and_then(|task| task.attempts.last()).expect("it runs");
+        (newest.number, self.state.fleet.get(newest.worker).name.clone())
     }
 
     fn record(&mut self, now: Time, what: What, effects: &mut Vec<Effect>) {
         let fact = Fact { at: now, what };
         self.state.apply(&fact);
+        self.balancer.count(&fact.what);
         effects.push(Effect::Record(Arc::new(fact)));
     }
 
@@ -328,4 +365,15 @@ impl Coordinator {
             self.forgiven = now;
         }
     }
+}
+
+/// The task whose lease in the same plan tells of the decision that this lease follows from, where there is one.
+fn same_decision(told: &mut Vec<(Arc<Decision>, TaskId)>, proposed: &Move) -> Option<TaskId> {
+    let Move::Lease { task, decision: Some(decision), .. } = proposed else { return None };
+    // Leases that share a decision mostly follow each other.
+    let before = told.iter().rev().find(|(before, _)| Arc::ptr_eq(before, decision)).map(|(_, task)| *task);
+    if before.is_none() {
+        told.push((decision.clone(), *task));
+    }
+    before
 }

@@ -1,6 +1,7 @@
 //! What people ask for: to run tasks, to stop them, to open and close workers.
 
 use crate::ledger::{State as TaskState, Task};
+use crate::plan::{self, Move};
 use crate::timers::Timer;
 use crate::{ClientId, Command, Coordinator, Effect, NewTask, Reply, policy};
 use shared::fact::{Admission, What};
@@ -45,8 +46,16 @@ impl Coordinator {
             Command::Cancel(task) => self.cancel(now, task, effects),
             Command::Admit(worker, admission) => self.admit(now, &worker, admission, effects),
             Command::Measured(worker, load) => self.measured(now, &worker, load, effects),
+            Command::Learn(known) => {
+                self.record(now, What::DurationsKnown { known }, effects);
+                self.changed = true;
+                Reply::Done
+            }
+            Command::Rebalance => self.rebalance(now, effects),
+            Command::Migrate(task, worker) => self.order_migration(now, task, &worker, effects),
             Command::UsePolicy(name) => match policy::by_name(&name) {
                 Some(chosen) => {
+                    self.record(now, What::PolicyChosen { policy: chosen.name().into() }, effects);
                     self.policy = chosen;
                     self.changed = true;
                     Reply::Done
@@ -55,6 +64,26 @@ impl Coordinator {
             },
         };
         effects.push(Effect::Reply { client, reply });
+    }
+
+    /// Moves a running task because someone says so.
+    fn order_migration(&mut self, now: Time, id: TaskId, worker: &str, effects: &mut Vec<Effect>) -> Reply {
+        let Some(task) = self.state.ledger.get(id) else { return Reply::Unknown(format!("there is no task {id}")) };
+        let Some(to) = self.state.fleet.by_name(worker) else {
+            return Reply::Unknown(format!("no worker is called `{worker}`"));
+        };
+        let options = self.state.fleet.get(to).options(self.state.queue.class(task.class));
+        let Some(hardware) = options.first().copied() else {
+            return Reply::Conflict(format!("{worker} cannot run task {id}: `evenkeel why {id}` says what it lacks"));
+        };
+        let order = Move::Migrate { task: id, to, hardware, gain_s: 0.0, cost_s: 0.0, why: "operator".into(), decision: None };
+        match plan::check(&self.state, &order) {
+            Ok(()) => {
+                self.carry_out(now, order, None, effects);
+                Reply::Done
+            }
+            Err(reason) => Reply::Conflict(format!("task {id} cannot move to {worker}: {reason}")),
+        }
     }
 
     fn cancel(&mut self, now: Time, id: TaskId, effects: &mut Vec<Effect>) -> Reply {
@@ -66,24 +95,25 @@ impl Coordinator {
                 self.record(now, What::TaskFinished { task: id, attempt: None, verdict, failure }, effects);
             }
             TaskState::Leased(_) | TaskState::Running(_) => {
-                let number = task.attempts.last().expect("it was leased").number;
                 if !task.is_cancelled() {
                     self.record(now, What::CancelRequested { task: id }, effects);
                 }
-                self.send_cancel(Attempt { task: id, number }, effects);
+                self.stop_live(id, effects);
             }
         }
         Reply::Done
     }
 
+    /// Ends every attempt of a task that is not over.
+    pub(crate) fn stop_live(&self, id: TaskId, effects: &mut Vec<Effect>) {
+        let live = self.state.ledger.get(id).into_iter().flat_map(Task::live);
+        live.for_each(|live| self.send_cancel(Attempt { task: id, number: live.number }, effects));
+    }
+
     /// Tells the worker of an attempt to end it, where it is connected; where it is not, it is told when it comes back.
-    pub(crate) fn send_cancel(&mut self, attempt: Attempt, effects: &mut Vec<Effect>) {
-        let holder = self.state.ledger.get(attempt.task).and_then(Task::holder);
-        let connection = holder.and_then(|worker| self.state.fleet.get(worker).presence.connection());
-        if let Some(connection) = connection {
-            let grace_ms = u64::try_from(self.config.cancel_grace.as_millis()).expect("a grace is shorter than an age");
-            effects.push(Effect::Send { connection, message: FromCoordinator::Cancel { attempt, grace_ms } });
-        }
+    pub(crate) fn send_cancel(&self, attempt: Attempt, effects: &mut Vec<Effect>) {
+        let grace_ms = u64::try_from(self.config.cancel_grace.as_millis()).expect("a grace is shorter than an age");
+        self.tell_holder(attempt, FromCoordinator::Cancel { attempt, grace_ms }, effects);
     }
 
     fn admit(&mut self, now: Time, name: &str, admission: Admission, effects: &mut Vec<Effect>) -> Reply {
@@ -102,8 +132,9 @@ impl Coordinator {
         let Some(worker) = self.state.fleet.by_name(name) else {
             return Reply::Unknown(format!("no worker is called `{name}`"));
         };
+        let high = self.balancer.limits().high;
         let entry = self.state.fleet.get_mut(worker);
-        entry.load = load;
+        self.changed |= entry.measure(&load, high);
         let (worker, busy_slots, slots) = (entry.name.clone(), entry.busy_slots(), entry.inventory.slots);
         self.record(now, What::WorkerSampled { worker, load, busy_slots, slots }, effects);
         Reply::Done

@@ -1,10 +1,16 @@
 //! A policy proposes, the coordinator disposes: what a policy sees, what it may ask for, and the guard that checks it.
 
-use crate::fleet::{Fleet, Presence, Room, Worker, WorkerIndex};
-use crate::ledger::{Ledger, State as Waiting};
-use crate::queue::{Profile, Queue};
+use crate::adaptive::threshold::Limits;
+use crate::estimate::{Estimate, Estimates, KindId};
+use crate::fleet::{Fleet, Presence, Room, WorkerIndex};
+use crate::ledger::{Ledger, State as Waiting, Task};
+use crate::queue::{Class, ClassId, Profile, Queue};
 use crate::state::State;
+use shared::config::BalancerConfig;
+use shared::fact::Decision;
+use shared::hardware::HardwareKind;
 use shared::id::TaskId;
+use shared::task::Work;
 use shared::time::Time;
 use std::sync::Arc;
 
@@ -26,7 +32,7 @@ pub struct Plan {
 }
 
 /// One proposed change.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Move {
     /// Give a waiting task to a worker.
     Lease {
@@ -34,26 +40,121 @@ pub enum Move {
         task: TaskId,
         /// The worker.
         to: WorkerIndex,
+        /// The kind of its hardware the task is to use.
+        hardware: HardwareKind,
         /// The rule that chose it.
         why: Arc<str>,
+        /// What was weighed.
+        decision: Option<Arc<Decision>>,
     },
+    /// Save the state of a running task and let it wait again.
+    Preempt {
+        /// The task.
+        task: TaskId,
+        /// The rule that chose it.
+        why: Arc<str>,
+        /// What was weighed.
+        decision: Option<Arc<Decision>>,
+    },
+    /// Save the state of a running task and go on elsewhere.
+    Migrate {
+        /// The task.
+        task: TaskId,
+        /// The worker.
+        to: WorkerIndex,
+        /// The kind of its hardware the task is to use.
+        hardware: HardwareKind,
+        /// Seconds earlier it is expected to end.
+        gain_s: f64,
+        /// Seconds the move is expected to cost.
+        cost_s: f64,
+        /// The rule that chose it.
+        why: Arc<str>,
+        /// What was weighed.
+        decision: Option<Arc<Decision>>,
+    },
+    /// Start a second attempt of a running task; the first to end counts.
+    Hedge {
+        /// The task.
+        task: TaskId,
+        /// The worker.
+        to: WorkerIndex,
+        /// The kind of its hardware the task is to use.
+        hardware: HardwareKind,
+        /// The rule that chose it.
+        why: Arc<str>,
+        /// What was weighed.
+        decision: Option<Arc<Decision>>,
+    },
+}
+
+/// What the balancer makes of the fleet at the time of a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Balance {
+    /// The thresholds in force.
+    pub limits: Limits,
+    /// Whether the fleet is uneven: now, or as forecast where predictions count.
+    pub uneven: bool,
+    /// Whether someone asked for work to be spread anew.
+    pub ordered: bool,
 }
 
 /// What a policy sees. It counts what it has proposed, so that no room is given away twice.
 #[derive(Debug)]
 pub struct View<'a> {
+    now: Time,
+    config: &'a BalancerConfig,
     queue: &'a Queue,
     ledger: &'a Ledger,
+    estimates: &'a Estimates,
     fleet: &'a mut Fleet,
     free: Vec<Room>,
+    balance: Balance,
+    migrations_left: usize,
 }
 
 impl<'a> View<'a> {
-    /// The view of `state`.
-    pub fn new(state: &'a mut State) -> Self {
-        let State { queue, ledger, fleet, .. } = state;
+    /// The view of `state` at `now`.
+    pub fn new(now: Time, config: &'a BalancerConfig, balance: Balance, state: &'a mut State) -> Self {
+        let migrations_left = state.migrations_left(config);
+        let State { queue, ledger, fleet, estimates, .. } = state;
         let free = fleet.iter().map(|(_, worker)| if worker.admits() { worker.free() } else { Room::default() }).collect();
-        Self { queue, ledger, fleet, free }
+        Self { now, config, queue, ledger, estimates, fleet, free, balance, migrations_left }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The published table.
+    pub fn config(&self) -> &'a BalancerConfig {
+        self.config
+    }
+
+    /// The thresholds in force: a worker above the high one is overloaded, below the low one underloaded.
+    pub fn thresholds(&self) -> Limits {
+        self.balance.limits
+    }
+
+    /// Whether the fleet was uneven at the last look: as measured, or more clearly as forecast where predictions count.
+    pub fn is_uneven(&self) -> bool {
+        self.balance.uneven
+    }
+
+    /// Whether someone asked for work to be spread anew, now and not at the next look.
+    pub fn is_ordered(&self) -> bool {
+        self.balance.ordered
+    }
+
+    /// Migrations that may still begin, counting those under way and those the balancer itself proposed.
+    pub fn migrations_left(&self) -> usize {
+        self.migrations_left
+    }
+
+    /// Counts a migration as proposed.
+    pub(crate) fn use_migration(&mut self) {
+        self.migrations_left = self.migrations_left.saturating_sub(1);
     }
 
     /// The workers.
@@ -61,9 +162,29 @@ impl<'a> View<'a> {
         self.fleet
     }
 
+    /// The tasks.
+    pub fn ledger(&self) -> &'a Ledger {
+        self.ledger
+    }
+
+    /// What was learned of durations.
+    pub fn estimates(&self) -> &'a Estimates {
+        self.estimates
+    }
+
+    /// The class with this number.
+    pub fn class(&self, class: ClassId) -> &'a Class {
+        self.queue.class(class)
+    }
+
     /// Whether any worker has a free slot.
     pub fn has_room(&self) -> bool {
         self.free.iter().any(|room| room.slots > 0)
+    }
+
+    /// What is free on a worker, counting what was proposed; nothing where it takes no work.
+    pub fn free(&self, worker: WorkerIndex) -> Room {
+        self.free[worker.0 as usize]
     }
 
     /// The groups of waiting tasks, most urgent first, each with its tasks in order.
@@ -73,16 +194,35 @@ impl<'a> View<'a> {
         self.queue.groups().map(move |(profile, tasks)| (profile, tasks.iter().copied().filter(waits)))
     }
 
+    /// The waiting tasks of a group, in order.
+    pub fn tasks_of(&self, profile: &Profile) -> impl Iterator<Item = TaskId> + use<'a> {
+        let ledger = self.ledger;
+        let waits = move |task: &TaskId| ledger.get(*task).is_some_and(|task| matches!(task.state, Waiting::Queued { .. }));
+        self.queue.tasks_of(profile).copied().filter(waits)
+    }
+
+    /// When the newest task of a group was submitted.
+    pub fn newest(&self, profile: &Profile) -> Option<Time> {
+        self.queue.tasks_of(profile).next_back().and_then(|task| self.ledger.get(*task)).map(|task| task.submitted)
+    }
+
+    /// How many tasks a group holds; some may have been cancelled where they stand.
+    pub fn waiting(&self, profile: &Profile) -> usize {
+        self.queue.len_of(profile)
+    }
+
+    /// The kinds of hardware on which `worker` could run tasks of a class with nothing else there.
+    pub fn options(&mut self, class: ClassId, worker: WorkerIndex) -> &[HardwareKind] {
+        self.fleet.get_mut(worker).options_for(class, self.queue.class(class))
+    }
+
     /// The workers that can run tasks of this group, whether or not they have room: those it should avoid are left out,
     /// unless there is no other.
     pub fn candidates(&mut self, profile: &Profile) -> Vec<WorkerIndex> {
-        let (requirement, demand) = self.queue.class(profile.class);
-        let present = |worker: &Worker| worker.presence != Presence::Gone;
         let all = 0..self.free.len() as u32;
-        let suited = all.map(WorkerIndex).filter(|at| {
-            let worker = self.fleet.get_mut(*at);
-            present(worker) && worker.suits(profile.class, requirement, demand)
-        });
+        let suited = all
+            .map(WorkerIndex)
+            .filter(|at| self.fleet.get(*at).presence != Presence::Gone && !self.options(profile.class, *at).is_empty());
         let suited: Vec<WorkerIndex> = suited.collect();
         if profile.avoid.is_empty() {
             return suited;
@@ -91,21 +231,36 @@ impl<'a> View<'a> {
         if liked.is_empty() { suited } else { liked }
     }
 
-    /// How many tasks of this group `worker` could still take.
-    pub fn room_for(&self, profile: &Profile, worker: WorkerIndex) -> u32 {
-        let (_, demand) = self.queue.class(profile.class);
-        let takes = self.fleet.get(worker).takes(demand);
-        let free = self.free[worker.0 as usize];
-        let by_memory = free.memory_bytes.checked_div(takes.memory_bytes).unwrap_or(u64::MAX);
-        (free.slots / takes.slots).min(u32::try_from(by_memory).unwrap_or(u32::MAX))
+    /// What a task of this class takes on that hardware of that worker.
+    pub fn takes(&self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) -> Room {
+        self.fleet.get(worker).takes(self.queue.class(class).demand, hardware)
     }
 
-    /// Counts a task of this group as given to `worker`.
-    pub fn reserve(&mut self, profile: &Profile, worker: WorkerIndex) {
-        let (_, demand) = self.queue.class(profile.class);
-        let takes = self.fleet.get(worker).takes(demand);
+    /// The first of a worker's hardware on which a task of this class fits now.
+    pub fn fits_now(&mut self, class: ClassId, worker: WorkerIndex) -> Option<HardwareKind> {
+        let options: Vec<HardwareKind> = self.options(class, worker).to_vec();
+        options.into_iter().find(|hardware| self.room_for(class, worker, *hardware) > 0)
+    }
+
+    /// How many tasks of this class `worker` could still take on that hardware.
+    pub fn room_for(&self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) -> u32 {
+        self.free[worker.0 as usize].times(self.takes(class, worker, hardware))
+    }
+
+    /// Counts a task of this class as given to `worker`.
+    pub fn reserve(&mut self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) {
+        let takes = self.takes(class, worker, hardware);
         let free = &mut self.free[worker.0 as usize];
         *free = free.less(takes);
+    }
+
+    /// Counts a running task as gone from `worker`.
+    pub fn release(&mut self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) {
+        if self.fleet.get(worker).admits() {
+            let takes = self.takes(class, worker, hardware);
+            let free = &mut self.free[worker.0 as usize];
+            *free = free.plus(takes);
+        }
     }
 
     /// Share of a worker's slots that are free, counting what was proposed, 0 to 1.
@@ -113,24 +268,103 @@ impl<'a> View<'a> {
         let slots = self.fleet.get(worker).inventory.slots.max(1);
         f64::from(self.free[worker.0 as usize].slots) / f64::from(slots)
     }
+
+    /// How fast a worker's hardware is now beside others of that kind: as declared, as it says of itself, and as it turned out.
+    pub fn speed(&self, worker: WorkerIndex, hardware: HardwareKind) -> f64 {
+        self.fleet.get(worker).told_speed(hardware) * self.estimates.speed(worker, hardware)
+    }
+
+    /// Seconds of a task's work on hardware of speed 1 that are saved and need not be done again.
+    pub fn behind_s(&self, task: &Task, hardware: HardwareKind) -> f64 {
+        crate::state::behind_s(self.fleet, self.estimates, task, hardware)
+    }
+
+    /// What is believed of how long a whole task of this kind takes on that hardware of that worker.
+    pub fn expect(&self, kind: KindId, worker: WorkerIndex, hardware: HardwareKind) -> Estimate {
+        self.estimates.expect(kind, hardware).at_speed(self.speed(worker, hardware))
+    }
+
+    /// What is believed of how long the whole of this task takes there: what its submitter said of the first hardware it can
+    /// run on counts before what its kind took, and is carried to other hardware by what its kind took there.
+    pub fn believe(&self, task: &Task, worker: WorkerIndex, hardware: HardwareKind) -> Estimate {
+        /// A submitter's figure is right within a third, more often than not.
+        const TOLD_VARIANCE: f64 = 0.1;
+        let seen = self.estimates.expect(task.kind, hardware);
+        let told = task.spec.estimate_s.filter(|seconds| *seconds > 0.0).map(|seconds| {
+            let first = self.estimates.expect(task.kind, task.spec.runs_on()[0]);
+            Estimate { log: seconds.ln() + seen.log - first.log, variance: TOLD_VARIANCE }
+        });
+        told.unwrap_or(seen).at_speed(self.speed(worker, hardware))
+    }
+
+    /// Seconds a task is expected to take there after `elapsed_s` of its newest attempt, counting the state it saved before.
+    pub fn remaining_s(&self, task: &Task, worker: WorkerIndex, hardware: HardwareKind, elapsed_s: f64) -> f64 {
+        let behind_s = self.behind_s(task, hardware) / self.speed(worker, hardware);
+        self.believe(task, worker, hardware).remaining_s(behind_s + elapsed_s)
+    }
 }
 
 /// Whether a move may happen now; the reason where it may not.
 pub fn check(state: &State, proposed: &Move) -> Result<(), &'static str> {
-    let Move::Lease { task, to, .. } = proposed;
-    let Some(task) = state.ledger.get(*task) else { return Err("no such task") };
-    if !matches!(task.state, Waiting::Queued { .. }) {
-        return Err("the task does not wait");
+    match proposed {
+        Move::Lease { task, to, hardware, .. } => {
+            let task = state.ledger.get(*task).ok_or("there is no such task")?;
+            if !matches!(task.state, Waiting::Queued { .. }) {
+                return Err("the task does not wait");
+            }
+            check_target(state, task, *to, *hardware)
+        }
+        Move::Preempt { task, .. } => check_running(state, *task).map(drop),
+        Move::Migrate { task, to, hardware, .. } => {
+            let task = check_running(state, *task)?;
+            if task.holder() == Some(*to) {
+                return Err("it runs there already");
+            }
+            check_target(state, task, *to, *hardware)
+        }
+        Move::Hedge { task, to, hardware, .. } => {
+            let task = state.ledger.get(*task).ok_or("there is no such task")?;
+            let Waiting::Running(from) = task.state else { return Err("the task does not run") };
+            if task.live().count() > 1 || task.standstill().is_some() {
+                return Err("it is on its way or runs twice already");
+            }
+            if !matches!(task.spec.work, Work::Command(_)) || task.spec.cwd.is_some() {
+                return Err("only a command in a folder of its own may run twice");
+            }
+            if from == *to {
+                return Err("it runs there already");
+            }
+            check_target(state, task, *to, *hardware)
+        }
     }
-    let worker = state.fleet.get(*to);
-    let demand = state.demand(task);
+}
+
+/// Whether a running task may be asked for its state.
+fn check_running(state: &State, task: TaskId) -> Result<&Task, &'static str> {
+    let task = state.ledger.get(task).ok_or("there is no such task")?;
+    if !matches!(task.state, Waiting::Running(_)) {
+        return Err("the task does not run");
+    }
+    if !task.can_save() {
+        return Err("it cannot save its state");
+    }
+    if task.standstill().is_some() || task.live().count() > 1 || task.is_cancelled() {
+        return Err("it is on its way, runs twice or is being cancelled");
+    }
+    Ok(task)
+}
+
+/// Whether a worker can take a task now.
+fn check_target(state: &State, task: &Task, to: WorkerIndex, hardware: HardwareKind) -> Result<(), &'static str> {
+    let worker = state.fleet.get(to);
     if !worker.admits() {
         return Err("the worker takes no work");
     }
-    if worker.unmet(&task.spec.requires, demand).is_some() {
+    let class = state.queue.class(task.class);
+    if !worker.options(class).contains(&hardware) {
         return Err("the worker cannot run it");
     }
-    if !worker.free().holds(worker.takes(demand)) {
+    if !worker.free().holds(worker.takes(class.demand, hardware)) {
         return Err("the worker has no room");
     }
     Ok(())

@@ -1,13 +1,26 @@
 //! Tasks that wait, grouped so that a plan looks at groups and never at a million tasks.
 
+use crate::estimate::KindId;
 use crate::fleet::WorkerIndex;
+use shared::hardware::HardwareKind;
 use shared::id::TaskId;
 use shared::requirement::{Demand, Requirement};
-use shared::task::Priority;
+use shared::task::{Priority, TaskSpec};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A requirement by number: tasks with the same one can run on the same workers.
+/// Which machines can run a task and what it keeps to itself there.
+#[derive(Debug, Clone)]
+pub struct Class {
+    /// What it asks of a machine.
+    pub requirement: Requirement,
+    /// What it keeps to itself.
+    pub demand: Demand,
+    /// The kinds of hardware any one of which it can run on.
+    pub hardware: Vec<HardwareKind>,
+}
+
+/// A class by number: tasks with the same one can run on the same workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(pub u32);
 
@@ -22,6 +35,10 @@ pub struct Profile {
     pub estimate_ms: Reverse<u64>,
     /// Which machines can run them.
     pub class: ClassId,
+    /// Tasks of one kind take about as long as each other on the same hardware.
+    pub kind: KindId,
+    /// Milliseconds of work that is saved and need not be done again.
+    pub behind_ms: u64,
     /// Workers they should not return to.
     pub avoid: Vec<WorkerIndex>,
 }
@@ -30,40 +47,54 @@ pub struct Profile {
 #[derive(Debug, Default)]
 pub struct Queue {
     groups: BTreeMap<Profile, VecDeque<TaskId>>,
-    classes: Vec<(Requirement, Demand)>,
-    class_by_text: BTreeMap<String, ClassId>,
+    classes: Vec<Class>,
+    classes_by_text: BTreeMap<String, Vec<ClassId>>,
 }
 
 /// The estimate of a task of which nothing is known.
 pub const UNKNOWN_MS: u64 = u64::MAX;
 
 impl Queue {
-    /// The number of a requirement.
-    pub fn class_of(&mut self, requirement: &Requirement) -> ClassId {
-        if let Some(known) = self.class_by_text.get(requirement.text()) {
-            return *known;
+    /// The number of a task's class, given to it now if it has none.
+    pub fn class_of(&mut self, spec: &TaskSpec) -> ClassId {
+        if let Some(known) = self.known_class(spec) {
+            return known;
         }
         let class = ClassId(self.classes.len() as u32);
-        self.classes.push((requirement.clone(), requirement.demand()));
-        self.class_by_text.insert(requirement.text().into(), class);
+        self.classes.push(Class { requirement: spec.requires.clone(), demand: spec.demand(), hardware: spec.runs_on() });
+        self.classes_by_text.entry(spec.requires.text().into()).or_default().push(class);
         class
     }
 
-    /// The number of a requirement that some task had before.
-    pub fn known_class(&self, requirement: &Requirement) -> Option<ClassId> {
-        self.class_by_text.get(requirement.text()).copied()
+    fn known_class(&self, spec: &TaskSpec) -> Option<ClassId> {
+        let is_its_own = |class: &&ClassId| {
+            let class = self.class(**class);
+            class.demand.gpu_memory_bytes == spec.gpu_memory_bytes
+                && (class.hardware == spec.hardware || spec.hardware.is_empty() && class.hardware == spec.runs_on())
+        };
+        self.classes_by_text.get(spec.requires.text())?.iter().find(is_its_own).copied()
     }
 
-    /// The requirement with this number and what its tasks keep to themselves.
-    pub fn class(&self, class: ClassId) -> (&Requirement, Demand) {
-        let (requirement, demand) = &self.classes[class.0 as usize];
-        (requirement, *demand)
+    /// The class with this number.
+    pub fn class(&self, class: ClassId) -> &Class {
+        &self.classes[class.0 as usize]
     }
 
     /// The groups in the order in which they are served. A group may still hold tasks that no longer wait: they are
     /// passed over by whoever takes from it.
     pub fn groups(&self) -> impl Iterator<Item = (&Profile, &VecDeque<TaskId>)> {
         self.groups.iter()
+    }
+
+    /// The tasks that stand in a group, in order.
+    pub fn tasks_of(&self, profile: &Profile) -> std::collections::vec_deque::Iter<'_, TaskId> {
+        static NONE: VecDeque<TaskId> = VecDeque::new();
+        self.groups.get(profile).unwrap_or(&NONE).iter()
+    }
+
+    /// How many tasks stand in a group.
+    pub fn len_of(&self, profile: &Profile) -> usize {
+        self.groups.get(profile).map_or(0, VecDeque::len)
     }
 
     pub(crate) fn push_back(&mut self, profile: Profile, task: TaskId) {

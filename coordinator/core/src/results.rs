@@ -3,8 +3,7 @@
 use crate::fleet::WorkerIndex;
 use crate::ledger::{Standing, State as TaskState, Task};
 use crate::{Coordinator, Effect};
-use shared::fact::{StopReason, What};
-use shared::hardware::HardwareKind;
+use shared::fact::{StandstillEnd, StopReason, What};
 use shared::id::{Attempt, AttemptNumber, TaskId};
 use shared::outcome::{Ended, Failure, Outcome, TestResult, Verdict};
 use shared::protocol::{FromCoordinator, ResultAnswer};
@@ -20,6 +19,8 @@ const POISONED_WORKERS: usize = 3;
 enum Next {
     Verdict(Verdict, Option<Failure>),
     Again(Failure),
+    /// It has its verdict from another attempt.
+    Nothing,
 }
 
 impl Coordinator {
@@ -28,11 +29,12 @@ impl Coordinator {
         match self.state.ledger.standing(attempt, worker) {
             Standing::Current => {
                 let task = self.state.ledger.get(attempt.task).expect("it is current");
-                if !matches!(task.state, TaskState::Leased(_)) {
+                let named = task.attempt(attempt.number).expect("it is current");
+                if named.started.is_some() {
                     return;
                 }
-                let (progress, worker) = (task.progress(), self.state.fleet.get(worker).name.clone());
-                let hardware = task.spec.requires.hardware().unwrap_or(HardwareKind::Cpu);
+                let (progress, hardware) = (task.progress(), named.hardware);
+                let worker = self.state.fleet.get(worker).name.clone();
                 let (task, attempt) = (attempt.task, attempt.number);
                 self.record(now, What::AttemptStarted { task, attempt, worker, hardware, progress }, effects);
             }
@@ -115,21 +117,27 @@ impl Coordinator {
 
     fn close_attempt(&mut self, now: Time, attempt: Attempt, outcome: Outcome, effects: &mut Vec<Effect>) {
         let task = self.state.ledger.get(attempt.task).expect("it is current");
-        let worker = task.holder().expect("it is current");
-        let next = self.judge(task, worker, &outcome);
+        let named = task.attempt(attempt.number).expect("it is current");
+        let (worker, started) = (named.worker, named.started);
+        let has_twin = task.live().any(|live| live.number != attempt.number);
+        let target = task.standstill().filter(|order| order.attempt == attempt.number).map(|order| order.target);
+        let next = if task.is_open() { self.judge(task, worker, &outcome) } else { Next::Nothing };
         let failure = match outcome.ended {
             Ended::Failed(failure) => Some(failure),
             Ended::Passed | Ended::Cancelled | Ended::Saved => None,
         };
         let reason = match (outcome.ended, failure) {
+            _ if !task.is_open() => StopReason::Hedged,
             (Ended::Passed, _) => StopReason::Finished,
             (Ended::Cancelled, _) => StopReason::Cancelled,
+            (Ended::Saved, _) if matches!(target, Some(Some(_))) => StopReason::Migrated,
             (Ended::Saved, _) => StopReason::Preempted,
             (_, Some(Failure::Lost)) => StopReason::Lost,
             (_, Some(failure)) if failure.is_of_the_task() => StopReason::Finished,
             (Ended::Failed(_), _) => StopReason::Failed,
         };
         let is_done = matches!(next, Next::Verdict(..)) && reason == StopReason::Finished;
+        let told_run_s = if outcome.run_s > 0.0 { outcome.run_s } else { 0.0 };
         let stopped = What::AttemptStopped {
             task: attempt.task,
             attempt: attempt.number,
@@ -141,7 +149,7 @@ impl Coordinator {
             signal: outcome.signal,
             message: outcome.message,
             setup_s: outcome.setup_s,
-            run_s: outcome.run_s,
+            run_s: if outcome.ended == Ended::Saved { started.map_or(0.0, |at| now.since(at).as_secs_f64()) } else { told_run_s },
             usage: outcome.usage,
             log_bytes: outcome.log_bytes,
         };
@@ -149,10 +157,38 @@ impl Coordinator {
         self.changed = true;
         match next {
             Next::Verdict(verdict, failure) => {
+                self.end_standstill(now, attempt.task, StandstillEnd::Withdrawn, "the task ended by itself", effects);
+                self.judge_move(now, attempt.task, verdict, effects);
                 let (task, attempt) = (attempt.task, Some(attempt.number));
                 self.record(now, What::TaskFinished { task, attempt, verdict, failure }, effects);
+                self.stop_live(task, effects);
             }
-            Next::Again(why) => self.record(now, What::TaskRequeued { task: attempt.task, why }, effects),
+            Next::Again(_) if has_twin => {
+                self.end_standstill(now, attempt.task, StandstillEnd::Withdrawn, "another attempt of the task goes on", effects);
+            }
+            Next::Again(_) if matches!(reason, StopReason::Migrated | StopReason::Preempted) => {
+                self.go_on_from_saved(now, attempt, effects);
+            }
+            Next::Again(why) => {
+                self.end_standstill(
+                    now,
+                    attempt.task,
+                    StandstillEnd::Withdrawn,
+                    "the attempt ended before it stood still",
+                    effects,
+                );
+                self.record(now, What::TaskRequeued { task: attempt.task, why: Some(why) }, effects);
+            }
+            Next::Nothing => {}
+        }
+    }
+
+    /// Holds what a move brought against what was expected of it.
+    fn judge_move(&mut self, now: Time, task: TaskId, verdict: Verdict, effects: &mut Vec<Effect>) {
+        let extra = self.state.ledger.get(task).and_then(|task| task.extra.as_ref());
+        if let (Some(promise), Verdict::Passed) = (extra.and_then(|extra| extra.promise), verdict) {
+            let realised_gain_s = promise.stays_s - now.since(promise.at).as_secs_f64();
+            self.record(now, What::MigrationJudged { task, predicted_gain_s: promise.gain_s, realised_gain_s }, effects);
         }
     }
 
@@ -205,7 +241,7 @@ impl Coordinator {
         }
     }
 
-    fn fence(
+    pub(crate) fn fence(
         &mut self,
         now: Time,
         worker: WorkerIndex,
@@ -224,10 +260,5 @@ impl Coordinator {
         let worker: Arc<str> = self.state.fleet.get(worker).name.clone();
         let (task, attempt) = (attempt.task, attempt.number);
         self.record(now, What::Fenced { worker, task, attempt, said: said.into() }, effects);
-    }
-
-    /// Whether someone asked for a task to stop.
-    pub(crate) fn is_cancelled(&self, task: TaskId) -> bool {
-        self.state.ledger.get(task).is_some_and(Task::is_cancelled)
     }
 }

@@ -1,7 +1,7 @@
 //! Workers that come, speak, fall silent and go.
 
 use crate::fleet::{Presence, WorkerIndex};
-use crate::ledger::{Standing, State as TaskState};
+use crate::ledger::Standing;
 use crate::timers::Timer;
 use crate::{ConnectionId, Coordinator, Effect};
 use shared::fact::What;
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Workers that may reconnect within one second after a restart of the coordinator.
 const RECONNECTS_PER_S: u64 = 500;
+/// After a worker came, others may follow: plans wait for so long.
+const SETTLE: Duration = Duration::from_millis(20);
 /// An idle worker's load is kept this often.
 const IDLE_SAMPLE: Duration = Duration::from_secs(60);
 
@@ -68,29 +70,44 @@ impl Coordinator {
     /// Takes in what a worker said.
     pub(crate) fn receive(&mut self, now: Time, from: ConnectionId, heard: Time, message: FromWorker, effects: &mut Vec<Effect>) {
         let Some(worker) = self.state.fleet.by_connection(from) else { return };
-        self.hear(worker, heard);
+        self.hear(now, worker, heard, effects);
         match message {
             FromWorker::Inventory(inventory) => self.reconcile(now, worker, inventory, effects),
             FromWorker::Started { attempt } => self.started(now, worker, attempt, effects),
             FromWorker::Tests { attempt, results } => self.tests_ended(now, worker, attempt, results, effects),
             FromWorker::Finished { attempt, outcome } => self.finished(now, worker, attempt, outcome, effects),
             FromWorker::Heartbeat(heartbeat) => self.heartbeat(now, worker, &heartbeat, effects),
-            FromWorker::Leaving => self.state.fleet.set_presence(worker, Presence::Leaving(from)),
-            // No attempt is asked to stand still by this coordinator: whoever says it does is told that it is not so.
-            FromWorker::Quiesced { attempt, .. } => {
-                effects.push(Effect::Send { connection: from, message: FromCoordinator::Resume { attempt } });
-            }
+            FromWorker::Leaving => self.suspend(now, worker, Presence::Leaving(from), "it is being stopped", effects),
+            FromWorker::Quiesced { attempt, checkpoint } => self.quiesced(now, worker, attempt, checkpoint, effects),
+            FromWorker::Resumed { attempt } => self.resumed(now, worker, attempt, effects),
             // Output goes to the store in the shell. A handshake message in an open session means nothing.
-            FromWorker::Resumed { .. } | FromWorker::Log { .. } | FromWorker::Hello(_) | FromWorker::Proof { .. } => {}
+            FromWorker::Log { .. } | FromWorker::Hello(_) | FromWorker::Proof { .. } => {}
         }
     }
 
-    fn hear(&mut self, worker: WorkerIndex, heard: Time) {
+    fn hear(&mut self, now: Time, worker: WorkerIndex, heard: Time, effects: &mut Vec<Effect>) {
         let entry = self.state.fleet.get_mut(worker);
         entry.heard = entry.heard.max(heard);
         if let Presence::Suspect(connection) = entry.presence {
-            self.state.fleet.set_presence(worker, Presence::Ready(connection));
-            self.changed = true;
+            self.make_ready(now, worker, connection, effects);
+        }
+    }
+
+    fn make_ready(&mut self, now: Time, worker: WorkerIndex, connection: ConnectionId, effects: &mut Vec<Effect>) {
+        self.state.fleet.set_presence(worker, Presence::Ready(connection));
+        let entry = self.state.fleet.get(worker);
+        if !entry.ready {
+            self.record(now, What::WorkerReady { worker: entry.name.clone() }, effects);
+        }
+        self.changed = true;
+    }
+
+    /// A worker stays connected and gets no new work for now.
+    fn suspend(&mut self, now: Time, worker: WorkerIndex, presence: Presence, why: &str, effects: &mut Vec<Effect>) {
+        self.state.fleet.set_presence(worker, presence);
+        let entry = self.state.fleet.get(worker);
+        if entry.ready {
+            self.record(now, What::WorkerSuspected { worker: entry.name.clone(), why: why.into() }, effects);
         }
     }
 
@@ -103,8 +120,15 @@ impl Coordinator {
             self.record(now, What::WorkerDescribed { worker: name, inventory: told.machine }, effects);
         }
         let Some(connection) = self.state.fleet.get(worker).presence.connection() else { return };
-        if !matches!(self.state.fleet.get(worker).presence, Presence::Leaving(_)) {
-            self.state.fleet.set_presence(worker, Presence::Ready(connection));
+        match self.state.fleet.get(worker).presence {
+            Presence::Leaving(_) => {}
+            Presence::Joining(_) => {
+                self.make_ready(now, worker, connection, effects);
+                self.settled = now + SETTLE;
+            }
+            Presence::Ready(_) | Presence::Suspect(_) | Presence::Disconnected | Presence::Gone => {
+                self.make_ready(now, worker, connection, effects);
+            }
         }
         self.changed = true;
         let mut has: BTreeSet<Attempt> = BTreeSet::new();
@@ -117,12 +141,13 @@ impl Coordinator {
                 continue;
             }
             keep.push(held.attempt);
-            let task = self.state.ledger.get(held.attempt.task).expect("it is current");
-            if matches!(task.state, TaskState::Leased(_)) && matches!(held.state, HeldState::Running | HeldState::Quiesced) {
+            if matches!(held.state, HeldState::Running | HeldState::Quiesced) {
                 self.started(now, worker, held.attempt, effects);
             }
         }
-        let cancelled: Vec<Attempt> = keep.iter().copied().filter(|kept| self.is_cancelled(kept.task)).collect();
+        let unwanted =
+            |kept: &Attempt| self.state.ledger.get(kept.task).is_some_and(|task| task.is_cancelled() || !task.is_open());
+        let cancelled: Vec<Attempt> = keep.iter().copied().filter(unwanted).collect();
         effects.push(Effect::Send { connection, message: FromCoordinator::Reconcile { keep, kill } });
         cancelled.into_iter().for_each(|attempt| self.send_cancel(attempt, effects));
         for result in told.results {
@@ -138,9 +163,11 @@ impl Coordinator {
     }
 
     fn heartbeat(&mut self, now: Time, worker: WorkerIndex, heartbeat: &Heartbeat, effects: &mut Vec<Effect>) {
-        let leases = self.state.fleet.leases_given();
+        let (leases, high) = (self.state.fleet.leases_given(), self.balancer.limits().high);
         let entry = self.state.fleet.get_mut(worker);
-        entry.load = heartbeat.load;
+        let other_speed = entry.load.speed != heartbeat.load.speed;
+        entry.told_load = heartbeat.load;
+        self.changed |= entry.measure(&heartbeat.load, high);
         let Some(connection) = entry.presence.connection() else { return };
         effects.push(Effect::Send { connection, message: FromCoordinator::HeartbeatAck { number: heartbeat.number } });
         if entry.inventory_asked.is_none() && heartbeat.holds != entry.digest() {
@@ -148,11 +175,13 @@ impl Coordinator {
             effects.push(Effect::Send { connection, message: FromCoordinator::SendInventory });
         }
         let (busy_slots, slots) = (entry.busy_slots(), entry.inventory.slots);
-        let is_due = busy_slots > 0 || entry.sampled.is_none_or(|last| now.since(last) >= IDLE_SAMPLE);
+        let was_idle = entry.sampled.filter(|(last, busy)| *busy == 0 && now.since(*last) < IDLE_SAMPLE);
+        let is_due = other_speed || busy_slots > 0 || was_idle.is_none();
         if is_due && slots > 0 {
-            entry.sampled = Some(now);
+            entry.sampled = Some((now, busy_slots));
             let (worker, load) = (entry.name.clone(), heartbeat.load);
             self.record(now, What::WorkerSampled { worker, load, busy_slots, slots }, effects);
+            self.changed |= other_speed;
         }
     }
 
@@ -184,7 +213,7 @@ impl Coordinator {
                 self.timers.set(lost_at, Timer::Worker(worker));
             }
             Presence::Ready(connection) if now >= suspect_at => {
-                self.state.fleet.set_presence(worker, Presence::Suspect(connection));
+                self.suspend(now, worker, Presence::Suspect(connection), "it was not heard for a while", effects);
                 self.timers.set(lost_at, Timer::Worker(worker));
             }
             Presence::Ready(_) => self.timers.set(suspect_at, Timer::Worker(worker)),
@@ -200,6 +229,7 @@ impl Coordinator {
         let entry = self.state.fleet.get(worker);
         let held: Vec<Attempt> = entry.held.iter().map(|(&task, held)| Attempt { task, number: held.number }).collect();
         let name = entry.name.clone();
+        self.forget_target(now, worker, effects);
         for attempt in held {
             self.lose(now, attempt, why, effects);
         }
@@ -213,27 +243,6 @@ impl Coordinator {
             self.state.fleet.set_presence(worker, Presence::Disconnected);
             effects.push(Effect::Close { connection });
         }
-    }
-
-    /// Keeps one look at the fleet.
-    pub(crate) fn sample(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        self.timers.set(now + self.check_interval(), Timer::Sample);
-        let there = self.state.fleet.iter().filter(|(_, worker)| worker.presence.connection().is_some());
-        let shares = there.filter(|(_, worker)| worker.inventory.slots > 0);
-        let shares: Vec<f64> = shares.map(|(_, w)| f64::from(w.busy_slots()) / f64::from(w.inventory.slots)).collect();
-        if shares.is_empty() {
-            return;
-        }
-        let (least, most) =
-            shares.iter().fold((f64::MAX, f64::MIN), |(least, most), share| (least.min(*share), most.max(*share)));
-        let what = What::LoadSampled {
-            load: shares.iter().sum::<f64>() / shares.len() as f64,
-            imbalance: most - least,
-            high: self.config.balancer.utilization_threshold_high,
-            low: self.config.balancer.utilization_threshold_low,
-            workers: shares.len() as u32,
-        };
-        self.record(now, what, effects);
     }
 
     fn lose(&mut self, now: Time, attempt: Attempt, why: &str, effects: &mut Vec<Effect>) {

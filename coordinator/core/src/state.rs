@@ -1,14 +1,20 @@
 //! All that facts say: the one place where a fact changes anything, in life and in replay alike. What is not changed here
 //! does not survive a restart.
 
+mod attempts;
+
+pub(crate) use attempts::behind_s;
+
+use crate::decision::Decisions;
 use crate::estimate::Estimates;
 use crate::fleet::{Fleet, Presence, WorkerIndex};
-use crate::ledger::{AttemptRecord, Ledger, State as TaskState, Task};
-use crate::queue::{Profile, Queue, UNKNOWN_MS};
-use shared::fact::{Fact, StopReason, What};
+use crate::ledger::{Ledger, State as TaskState, Task};
+use crate::plan::Move;
+use crate::queue::{Profile, Queue};
+use shared::config::BalancerConfig;
+use shared::fact::{Fact, What};
 use shared::hardware::HardwareKind;
-use shared::id::{Attempt, ClusterId, Epoch, Session, TaskId};
-use shared::outcome::Failure;
+use shared::id::{ClusterId, Epoch, Session, TaskId};
 use shared::requirement::Demand;
 use shared::time::Time;
 use std::cmp::Reverse;
@@ -31,6 +37,10 @@ pub struct State {
     pub epoch: Epoch,
     /// The newest session.
     pub session: u64,
+    /// The policy someone chose while it ran; absent where the one it was started with holds.
+    pub policy: Option<Arc<str>>,
+    /// The newest decisions.
+    pub decisions: Decisions,
     /// The time of the newest fact.
     pub at: Time,
 }
@@ -44,12 +54,9 @@ impl State {
             What::CoordinatorStarted { cluster, epoch, .. } => {
                 self.cluster = Some(*cluster);
                 self.epoch = *epoch;
+                self.fleet.begin_life();
             }
-            What::TaskQueued { task, spec, key } => {
-                let estimate_ms = self.estimates.of(spec).unwrap_or(UNKNOWN_MS);
-                self.ledger.accept(*task, spec, key.as_ref(), at, estimate_ms);
-                self.wait(*task, false);
-            }
+            What::TaskQueued { task, spec, key } => self.accept(*task, spec, key.as_ref(), at),
             What::WorkerJoined { worker, id, session } => {
                 self.session = self.session.max(session.0);
                 self.fleet.join(worker, *id, *session);
@@ -58,29 +65,32 @@ impl State {
                 let worker = self.worker(worker);
                 self.fleet.describe(worker, inventory);
             }
+            What::WorkerReady { worker } => self.set_ready(worker, true),
+            What::WorkerSuspected { worker, .. } => self.set_ready(worker, false),
+            What::WorkerHeldBack { worker, is_held_back } => {
+                let worker = self.worker(worker);
+                self.fleet.get_mut(worker).foreign.set_held_back(*is_held_back);
+            }
             What::WorkerDisconnected { worker, .. } => self.set_presence(worker, Presence::Disconnected),
             What::WorkerLeft { worker, .. } => self.set_presence(worker, Presence::Gone),
             What::WorkerSet { worker, admission } => {
                 let worker = self.worker(worker);
                 self.fleet.get_mut(worker).admission = *admission;
             }
-            What::AttemptLeased { task, attempt, worker, why } => {
-                let worker = self.worker(worker);
-                self.lease(Attempt { task: *task, number: *attempt }, worker, why, at);
+            What::AttemptLeased { .. } => self.lease(fact),
+            What::AttemptStarted { task, attempt, .. } => {
+                self.attempt_mut(*task, *attempt).started = Some(at);
+                self.follow_attempts(*task);
             }
-            What::AttemptStarted { task, hardware, .. } => {
-                let worker = self.holder(*task);
-                let newest = newest_attempt(self.ledger.task_mut(*task));
-                newest.started = Some(at);
-                newest.hardware = *hardware;
-                self.ledger.set_state(*task, TaskState::Running(worker));
+            What::Migration { .. } | What::Preemption { .. } => self.begin_standstill(fact),
+            What::CheckpointSaved { task, checkpoint, .. } => {
+                self.ledger.task_mut(*task).extra_mut().checkpoint = Some(checkpoint.clone());
             }
+            What::StandstillEnded { task, end, .. } => self.end_standstill(*task, *end),
+            What::DurationsKnown { known } => known.iter().for_each(|known| self.estimates.learn(known)),
+            What::PolicyChosen { policy } => self.policy = Some(policy.clone()),
             What::TestFinished { task, index, test, outcome, seconds, .. } => {
-                let extra = self.ledger.task_mut(*task).extra_mut();
-                extra.reported.insert(*index);
-                if let Some(result) = extra.tests.get_mut(*index as usize) {
-                    *result = Some(*outcome);
-                }
+                self.ledger.task_mut(*task).saw_test(*index, *outcome);
                 if outcome.is_green() {
                     self.estimates.saw_test(test, *seconds);
                 }
@@ -88,25 +98,30 @@ impl State {
             What::AttemptStopped { .. } => self.stop(fact),
             What::TaskRequeued { task, why } => self.requeue(*task, *why, at),
             What::CancelRequested { task } => self.ledger.task_mut(*task).extra_mut().cancel = true,
-            What::TaskFinished { task, verdict, failure, .. } => {
-                if let Some(profile) = self.profile(*task) {
-                    let ledger = &self.ledger;
-                    self.queue.remove(&profile, *task, |other| waits(ledger, other));
-                }
-                self.ledger.set_state(*task, TaskState::Done(at, *verdict, *failure));
+            What::TaskFinished { task, verdict, failure, .. } => self.finish(*task, TaskState::Done(at, *verdict, *failure)),
+            What::WorkerSampled { worker, load, .. } => {
+                let worker = self.worker(worker);
+                self.fleet.get_mut(worker).hear_load(at, *load);
             }
-            What::WorkerSampled { .. } | What::Fenced { .. } | What::LoadSampled { .. } => {}
+            What::BalancerConfigured { .. }
+            | What::Planned { .. }
+            | What::MigrationJudged { .. }
+            | What::Fenced { .. }
+            | What::Thresholds { .. }
+            | What::LoadSampled { .. } => {}
         }
     }
 
     /// The group in which a waiting task waits.
     pub fn profile(&self, id: TaskId) -> Option<Profile> {
         let task = self.ledger.get(id)?;
-        let TaskState::Queued { estimate_ms, .. } = task.state else { return None };
+        let TaskState::Queued { estimate_ms, behind_ms, .. } = task.state else { return None };
         Some(Profile {
             priority: Reverse(task.spec.priority),
             estimate_ms: Reverse(estimate_ms),
-            class: self.queue.known_class(&task.spec.requires)?,
+            class: task.class,
+            kind: task.kind,
+            behind_ms,
             avoid: task.avoid().to_vec(),
         })
     }
@@ -118,7 +133,24 @@ impl State {
 
     /// What a task keeps to itself while it runs.
     pub fn demand(&self, task: &Task) -> Demand {
-        self.queue.known_class(&task.spec.requires).map_or_else(|| task.spec.requires.demand(), |class| self.queue.class(class).1)
+        self.queue.class(task.class).demand
+    }
+
+    /// How fast a worker's hardware is now beside others of that kind: as declared, as it says of itself, and as it turned out.
+    pub fn speed(&self, worker: WorkerIndex, hardware: HardwareKind) -> f64 {
+        self.fleet.get(worker).told_speed(hardware) * self.estimates.speed(worker, hardware)
+    }
+
+    /// Migrations that may begin beside those that are under way; none where tasks may not be moved.
+    pub fn migrations_left(&self, config: &BalancerConfig) -> usize {
+        let under_way: usize = self.fleet.iter().map(|(_, worker)| worker.reserved.len()).sum();
+        let most = if config.enable_task_migration { config.max_simultaneous_migrations as usize } else { 0 };
+        most.saturating_sub(under_way)
+    }
+
+    /// Whether the configuration lets a move happen that was proposed, beside those under way.
+    pub fn permits(&self, config: &BalancerConfig, proposed: &Move) -> bool {
+        !matches!(proposed, Move::Migrate { .. }) || self.migrations_left(config) > 0
     }
 
     /// The session the next worker gets.
@@ -147,97 +179,22 @@ impl State {
         self.fleet.by_name(name).expect("a fact names a worker that joined before")
     }
 
-    fn holder(&self, task: TaskId) -> WorkerIndex {
-        self.ledger.get(task).and_then(Task::holder).expect("only an attempt that a worker holds starts or stops")
-    }
-
     fn set_presence(&mut self, worker: &str, presence: Presence) {
         let worker = self.worker(worker);
         self.fleet.set_presence(worker, presence);
     }
 
+    fn set_ready(&mut self, worker: &str, is_ready: bool) {
+        let worker = self.worker(worker);
+        self.fleet.get_mut(worker).ready = is_ready;
+    }
+
     fn wait(&mut self, id: TaskId, at_front: bool) {
-        let requires = &self.ledger.get(id).expect("it was just accepted or stopped").spec.requires;
-        self.queue.class_of(requires);
         let profile = self.profile(id).expect("it waits, and its class is known");
         if at_front { self.queue.push_front(profile, id) } else { self.queue.push_back(profile, id) }
-    }
-
-    fn lease(&mut self, attempt: Attempt, worker: WorkerIndex, why: &Arc<str>, at: Time) {
-        let id = attempt.task;
-        let profile = self.profile(id).expect("only a waiting task is leased");
-        let ledger = &self.ledger;
-        self.queue.remove(&profile, id, |other| waits(ledger, other));
-        let task = self.ledger.get(id).expect("it waits");
-        let demand = self.demand(task);
-        self.fleet.take(worker, attempt, demand);
-        let task = self.ledger.task_mut(id);
-        task.attempts.push(AttemptRecord {
-            number: attempt.number,
-            worker,
-            why: why.clone(),
-            hardware: HardwareKind::Cpu,
-            leased: at,
-            started: None,
-            stopped: None,
-            failure: None,
-            exit_code: None,
-            message: None,
-            log_bytes: 0,
-        });
-        if let Some(extra) = &mut task.extra {
-            extra.reported.clear();
-        }
-        self.ledger.set_state(id, TaskState::Leased(worker));
-    }
-
-    /// The worker no longer holds the attempt. Where the task goes is said by the fact that follows: back to the queue or
-    /// to its verdict.
-    fn stop(&mut self, fact: &Fact) {
-        let What::AttemptStopped { task: id, reason, failure, exit_code, message, run_s, log_bytes, .. } = &fact.what else {
-            return;
-        };
-        let worker = self.holder(*id);
-        self.fleet.free(worker, *id);
-        let task = self.ledger.task_mut(*id);
-        let newest = newest_attempt(task);
-        newest.stopped = Some((fact.at, *reason));
-        newest.failure = *failure;
-        newest.exit_code = *exit_code;
-        newest.log_bytes = *log_bytes;
-        newest.message = message.as_deref().map(Into::into);
-        if *reason == StopReason::Finished && failure.is_none() && task.tests() == 0 {
-            self.estimates.saw_task(&task.spec.kind, *run_s);
-        }
-    }
-
-    fn requeue(&mut self, id: TaskId, why: Failure, at: Time) {
-        let task = self.ledger.task_mut(id);
-        let newest = newest_attempt(task);
-        let (worker, had_started) = (newest.worker, newest.started.is_some());
-        let extra = task.extra_mut();
-        if why.is_of_the_task() {
-            extra.own_failures = extra.own_failures.saturating_add(1);
-        } else if why == Failure::Lost {
-            if had_started {
-                extra.lost_on.push(worker);
-            }
-        } else {
-            extra.infra_failures = extra.infra_failures.saturating_add(1);
-            if !extra.avoid.contains(&worker) {
-                extra.avoid.push(worker);
-            }
-        }
-        let estimate_ms = self.estimates.of(&task.spec).unwrap_or(UNKNOWN_MS);
-        self.ledger.set_state(id, TaskState::Queued { since: at, estimate_ms });
-        self.wait(id, true);
     }
 }
 
 fn waits(ledger: &Ledger, task: TaskId) -> bool {
     ledger.get(task).is_some_and(|task| matches!(task.state, TaskState::Queued { .. }))
-}
-
-fn newest_attempt(task: &mut Task) -> &mut AttemptRecord {
-    task.attempts.last_mut().expect("it was leased before")
 }

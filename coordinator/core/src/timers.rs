@@ -12,6 +12,8 @@ pub enum Timer {
     Worker(WorkerIndex),
     /// A task may have waited for too long.
     Queued(TaskId),
+    /// A task may have taken too long to save its state.
+    Standstill(TaskId),
     /// The balancer looks at the fleet.
     Sample,
 }

@@ -6,7 +6,7 @@ use crate::ledger::{State as TaskState, Task};
 use crate::view::phase;
 use shared::api::{Placement, Why, WhyCode, WhyWorker};
 use shared::fact::Admission;
-use shared::id::TaskId;
+use shared::id::{Attempt, TaskId};
 use shared::requirement::Unmet;
 
 impl Coordinator {
@@ -24,6 +24,7 @@ impl Coordinator {
             attempt: attempt.number.ordinal(),
             worker: self.state.fleet.get(attempt.worker).name.to_string(),
             why: attempt.why.to_string(),
+            decision: self.state.decisions.get(Attempt { task: id, number: attempt.number }).map(|decision| (**decision).clone()),
         });
         let (state, placements) = (phase(task), placements.collect());
         Some(Why { task_id: id, state, summary, queue_position, impossible, workers, placements })
@@ -37,8 +38,8 @@ impl Coordinator {
             return Vec::new();
         }
         let cannot = |class| {
-            let (requirement, demand) = self.state.queue.class(class);
-            workers.iter().all(|worker| has_told(worker) && worker.unmet(requirement, demand).is_some())
+            let class = self.state.queue.class(class);
+            workers.iter().all(|worker| has_told(worker) && worker.unmet(class).is_some())
         };
         let groups = self.state.queue.groups().filter(|(profile, _)| cannot(profile.class));
         groups.flat_map(|(_, tasks)| tasks.iter().copied()).filter(|task| self.state.waits(*task)).take(most).collect()
@@ -51,14 +52,14 @@ impl Coordinator {
 
     fn obstacle(&self, task: &Task, at: crate::fleet::WorkerIndex, worker: &Worker) -> (WhyCode, Option<Unmet>) {
         let says = |needs: &str, has: String| Some(Unmet { needs: needs.into(), has });
-        let demand = self.state.demand(task);
+        let class = self.state.queue.class(task.class);
         if !has_told(worker) {
             return (WhyCode::Absent, says("a worker that is connected", "it has not yet told what it has".into()));
         }
         if let Some(unmet) = task.spec.requires.unmet(&worker.name, &worker.inventory) {
             return (WhyCode::Requirement, Some(unmet));
         }
-        if let Some(unmet) = worker.unmet(&task.spec.requires, demand) {
+        if let Some(unmet) = worker.unmet(class) {
             return (WhyCode::TooLarge, Some(unmet));
         }
         if !matches!(worker.presence, Presence::Ready(_)) {
@@ -69,7 +70,12 @@ impl Coordinator {
             Admission::Cordoned => return (WhyCode::NotAdmitting, says("a worker that takes new work", "it is cordoned".into())),
             Admission::Draining => return (WhyCode::NotAdmitting, says("a worker that takes new work", "it is draining".into())),
         }
-        let (takes, free) = (worker.takes(demand), worker.free());
+        if !worker.admits() {
+            let has = "others use its processors or memory, and it waits for them".into();
+            return (WhyCode::Overloaded, says("a worker whose load is its own", has));
+        }
+        let hardware = worker.options(class).first().copied().expect("nothing is unmet");
+        let (takes, free) = (worker.takes(class.demand, hardware), worker.free());
         if free.slots < takes.slots {
             let has = format!("{} of {} free", free.slots, worker.inventory.slots);
             return (WhyCode::Busy, says(&format!("{} slots", takes.slots), has));

@@ -56,7 +56,7 @@ impl ApiError {
             Reply::Unknown(message) => Self::not_found(message, "list what there is with GET /api/tasks or GET /api/workers"),
             Reply::Conflict(message) => Self::new(StatusCode::CONFLICT, "conflict", message, "look at its state first"),
             Reply::Full(message) => Self::new(StatusCode::TOO_MANY_REQUESTS, "full", message, "wait until tasks have ended"),
-            Reply::Accepted(_) | Reply::Done => Self::internal("an answer was taken for an error"),
+            Reply::Accepted(_) | Reply::Done | Reply::Rebalanced(_) => Self::internal("an answer was taken for an error"),
         }
     }
 }

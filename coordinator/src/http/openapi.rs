@@ -23,6 +23,8 @@ use utoipa::OpenApi;
         workers::uncordon,
         workers::measured,
         workers::use_policy,
+        workers::statistics,
+        workers::rebalance,
         facts::page,
         facts::durations,
         status::status,

@@ -20,9 +20,9 @@ pub async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
 async fn gather(app: &App) -> Result<Status, ApiError> {
     let look = |core: &coordinator_core::Coordinator, now: shared::time::Time| {
         let policy = core.policy().to_owned();
-        (core.summary(), core.impossible(IMPOSSIBLE_MAX), policy, now.seconds())
+        (core.summary(), core.impossible(IMPOSSIBLE_MAX), policy, core.load_balancer_stats(), now.seconds())
     };
-    let (summary, impossible, policy, now_s) = app.core.read(look).await?;
+    let (summary, impossible, policy, balancer, now_s) = app.core.read(look).await?;
     let (facts_recorded, database_problem) = app.recording.state();
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -36,6 +36,7 @@ async fn gather(app: &App) -> Result<Status, ApiError> {
         busy_slots: summary.busy_slots,
         impossible,
         policy,
+        balancer,
         facts: *app.durable.borrow(),
         facts_recorded,
         database_problem,

@@ -56,9 +56,13 @@ pub fn task(request: TaskRequest) -> Result<NewTask, String> {
         priority: request.priority.unwrap_or_default(),
         timeouts,
         retries: request.retries.unwrap_or(0),
+        hardware: request.hardware,
+        gpu_memory_bytes: request.gpu_memory_bytes.unwrap_or(0),
         checkpointable: request.checkpointable,
+        state_bytes: request.state_bytes.unwrap_or(0),
         owner: request.owner,
         estimate_s: request.estimate_s.filter(|s| s.is_finite() && *s >= 0.0),
+        deadline_s: request.deadline_s.filter(|s| s.is_finite() && *s >= 0.0),
     };
     let bytes = serde_json::to_vec(&spec).map_err(|error| error.to_string())?.len();
     if bytes > SPEC_BYTES_MAX {

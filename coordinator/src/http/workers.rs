@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use coordinator_core::{Command, Reply};
 use serde::Deserialize;
-use shared::api::{ErrorBody, WorkerView};
+use shared::api::{ErrorBody, LoadBalancerStats, Rebalanced, WorkerView};
 use shared::fact::Admission;
 use shared::hardware::Load;
 
@@ -55,6 +55,21 @@ pub struct Strategy {
     (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
 pub async fn use_policy(State(app): State<App>, Json(chosen): Json<Strategy>) -> Result<StatusCode, ApiError> {
     order(&app, Command::UsePolicy(chosen.strategy)).await
+}
+
+/// What the balancer sees, expects and did.
+#[utoipa::path(get, path = "/api/loadbalancer/statistics", responses((status = 200, body = LoadBalancerStats)))]
+pub async fn statistics(State(app): State<App>) -> Result<Json<LoadBalancerStats>, ApiError> {
+    Ok(Json(app.core.read(|core, _| core.load_balancer_stats()).await?))
+}
+
+/// Spreads work anew, now and not at the next look; says how many running tasks move because of it.
+#[utoipa::path(post, path = "/api/loadbalancer/rebalance", responses((status = 200, body = Rebalanced)))]
+pub async fn rebalance(State(app): State<App>) -> Result<Json<Rebalanced>, ApiError> {
+    match app.core.operate(Command::Rebalance).await? {
+        Reply::Rebalanced(migrated) => Ok(Json(Rebalanced { migrated })),
+        other => Err(ApiError::from_reply(other)),
+    }
 }
 
 async fn order(app: &App, command: Command) -> Result<StatusCode, ApiError> {

@@ -5,7 +5,7 @@ use shared::fact::{Fact, StopReason, What};
 use shared::hardware::{HardwareKind, Inventory};
 use shared::id::{AttemptNumber, ClusterId, Epoch, Session, TaskId, WorkerId};
 use shared::outcome::{Failure, TestOutcome, Usage, Verdict};
-use shared::task::{Chunk, Framework, Priority, TaskSpec, Timeouts, Work};
+use shared::task::{Chunk, Framework, TaskSpec, Work};
 use shared::time::Time;
 use std::sync::Arc;
 
@@ -80,26 +80,14 @@ impl Run {
     fn task(&mut self, task: u64) {
         let submitted = 1.0 + (task / 40) as f64 * 4.0;
         let tests = 3;
+        let (argv, framework) = (vec!["pytest".into()], Framework::Pytest);
+        let work = Work::Tests(Chunk { framework, argv, targets: vec![], tests: vec![], junit: None });
         let spec = TaskSpec {
-            name: format!("{} chunk {task}", self.name),
             kind: format!("chunk-{}", task % 5),
-            work: Work::Tests(Chunk {
-                framework: Framework::Pytest,
-                argv: vec!["pytest".into()],
-                targets: vec![],
-                tests: vec![],
-                junit: None,
-            }),
-            cwd: None,
-            env: Default::default(),
-            files: None,
-            requires: Default::default(),
-            priority: Priority::default(),
-            timeouts: Timeouts::default(),
             retries: 1,
             checkpointable: true,
             owner: Some(["ann", "bob"][task as usize % 2].into()),
-            estimate_s: None,
+            ..TaskSpec::new(format!("{} chunk {task}", self.name), work)
         };
         self.add(submitted, What::TaskQueued { task: TaskId(task), spec: spec.into(), key: None });
         let seconds = 0.8 + 14.0 * self.random().powi(3);
@@ -110,7 +98,7 @@ impl Run {
         if fate < 0.04 {
             // Its machine breaks half way, and it begins again.
             (ready, _) = self.attempt((task, ordinal), ready, (0.0, 0.5), seconds, (StopReason::Lost, Some(Failure::Lost)));
-            self.add(ready, What::TaskRequeued { task: TaskId(task), why: Failure::Lost });
+            self.add(ready, What::TaskRequeued { task: TaskId(task), why: Some(Failure::Lost) });
             ordinal += 1;
         } else if fate < 0.1 {
             (ready, _) = self.attempt((task, ordinal), ready, (0.0, 0.6), seconds, (StopReason::Migrated, None));
@@ -120,7 +108,7 @@ impl Run {
             let from;
             (ready, from) = self.attempt((task, ordinal), ready, (0.0, 1.0), seconds, failed);
             self.tests((task, ordinal), (from, ready), tests, true);
-            self.add(ready, What::TaskRequeued { task: TaskId(task), why: Failure::Test });
+            self.add(ready, What::TaskRequeued { task: TaskId(task), why: Some(Failure::Test) });
             ordinal += 1;
         }
         let fails = fate > 0.975;
@@ -150,7 +138,19 @@ impl Run {
         let worker = self.workers[w].name.clone();
         let (task, attempt) = (TaskId(task), number(ordinal));
         let hardware = HardwareKind::Cpu;
-        self.add(start - 0.01, What::AttemptLeased { task, attempt, worker: worker.clone(), why: "free first".into() });
+        self.add(
+            start - 0.01,
+            What::AttemptLeased {
+                task,
+                attempt,
+                worker: worker.clone(),
+                hardware: HardwareKind::Cpu,
+                hedge: false,
+                why: "free first".into(),
+                decision: None,
+                decided_with: None,
+            },
+        );
         self.add(start, What::AttemptStarted { task, attempt, worker: worker.clone(), hardware, progress: progress_from });
         let what = What::AttemptStopped {
             task,
@@ -198,7 +198,10 @@ impl Run {
             let (high, low) = (0.85 - 0.05 * share, 0.2 + 0.04 * share);
             let imbalance = 0.1 + 0.3 * share * self.random();
             let workers = self.workers.len() as u32;
-            self.add(1.0 + share * end, What::LoadSampled { load, imbalance, high, low, workers });
+            self.add(
+                1.0 + share * end,
+                What::LoadSampled { load, imbalance, high, low, workers, forecast: None, accuracy: None },
+            );
         }
     }
 }

@@ -5,12 +5,9 @@ use crate::hardware::{Device, ProbeLevel};
 
 fn device(kind: HardwareKind, memory_gb: u64) -> Device {
     Device {
-        kind,
-        probe: ProbeLevel::Enumerated,
-        name: None,
         memory_bytes: (memory_gb > 0).then_some(memory_gb * 1_000_000_000),
-        version: None,
         compute_capability: (kind == HardwareKind::Cuda).then_some(8.6),
+        ..Device::of_kind(kind, ProbeLevel::Enumerated)
     }
 }
 
@@ -24,6 +21,7 @@ fn gpu_box() -> Inventory {
         arch: "x86_64".into(),
         host: "lab-3".into(),
         labels: [("rack".to_string(), "b2".to_string())].into(),
+        ..Inventory::default()
     }
 }
 
@@ -61,10 +59,10 @@ fn the_first_condition_not_met_is_named_with_what_is_there() {
 #[test]
 fn lower_bounds_that_always_hold_are_what_is_kept_to_itself() {
     let demand = |text: &str| text.parse::<Requirement>().expect(text).demand();
-    assert_eq!(demand(""), Demand { cores: 1, memory_bytes: 0 });
-    assert_eq!(demand("cores>=4 && memory>=2GB && cuda"), Demand { cores: 4, memory_bytes: 2_000_000_000 });
-    assert_eq!(demand("cores>=4 || memory>=2GB"), Demand { cores: 1, memory_bytes: 0 });
-    assert_eq!(demand("cores<=4"), Demand { cores: 1, memory_bytes: 0 });
+    assert_eq!(demand(""), Demand { cores: 1, ..Demand::default() });
+    assert_eq!(demand("cores>=4 && memory>=2GB && cuda"), Demand { cores: 4, memory_bytes: 2_000_000_000, gpu_memory_bytes: 0 });
+    assert_eq!(demand("cores>=4 || memory>=2GB"), Demand { cores: 1, ..Demand::default() });
+    assert_eq!(demand("cores<=4"), Demand { cores: 1, ..Demand::default() });
 }
 
 #[test]

@@ -12,7 +12,7 @@ enum Rule {
 
 const RULES: &[(&str, Rule)] = &[
     ("shared", Rule::Only(&["serde", "serde_json", "base64", "thiserror", "toml", "utoipa"])),
-    ("coordinator/core", Rule::Only(&["shared", "linregress", "rand_pcg", "serde", "thiserror"])),
+    ("coordinator/core", Rule::Only(&["shared", "libm", "linregress", "rand_pcg", "serde", "thiserror"])),
     ("worker/core", Rule::Only(&["shared", "rand_pcg", "serde", "thiserror"])),
     ("suite", Rule::Never(&["tokio", "duckdb", "reqwest", "axum", "coordinator", "coordinator-core", "worker", "worker-core"])),
     ("suite", Rule::Never(&["benchmark_db", "reports", "cli", "test-harness"])),
@@ -23,6 +23,7 @@ const RULES: &[(&str, Rule)] = &[
     ("reports", Rule::Never(&["tokio", "coordinator", "coordinator-core", "worker", "worker-core", "cli", "suite"])),
     ("coordinator", Rule::Never(&["worker", "worker-core", "cli", "test-harness"])),
     ("worker", Rule::Never(&["coordinator", "coordinator-core", "benchmark_db", "duckdb", "reports", "cli", "test-harness"])),
+    ("simulator", Rule::Never(&["tokio", "duckdb", "benchmark_db", "reports", "coordinator", "worker", "cli"])),
     ("xtask", Rule::Only(&["anyhow", "serde_json", "sha2"])),
 ];
 

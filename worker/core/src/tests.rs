@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::link::name_of;
+use shared::hardware::HardwareKind;
 use shared::id::{AttemptNumber, Session, TaskId};
 use shared::outcome::{Ended, Failure, TestOutcome};
 use shared::protocol::{HeldState, LOG_UNACKED_BYTES_MAX, Refusal, ResultAnswer, Welcome, WorkerInventory, digest_of};
-use shared::requirement::Requirement;
-use shared::task::{Priority, TaskSpec, Timeouts, Work};
+use shared::task::{TaskSpec, Timeouts, Work};
 use std::sync::Arc;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -24,22 +24,8 @@ fn attempt(task: u64, ordinal: u32) -> Attempt {
 }
 
 fn start(attempt: Attempt, work: Work, timeouts: Timeouts) -> FromCoordinator {
-    let spec = TaskSpec {
-        name: "t".into(),
-        kind: "k".into(),
-        work,
-        cwd: None,
-        env: BTreeMap::new(),
-        files: None,
-        requires: Requirement::default(),
-        priority: Priority::default(),
-        timeouts,
-        retries: 0,
-        checkpointable: false,
-        owner: None,
-        estimate_s: None,
-    };
-    FromCoordinator::Start(Start { attempt, spec: Arc::new(spec), skip: Vec::new(), restore: None })
+    let spec = TaskSpec { timeouts, ..TaskSpec::new("t", work) };
+    FromCoordinator::Start(Start { attempt, spec: Arc::new(spec), hardware: HardwareKind::Cpu, skip: Vec::new(), restore: None })
 }
 
 fn command(attempt: Attempt) -> FromCoordinator {

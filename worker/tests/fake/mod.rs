@@ -2,13 +2,13 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
+use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Digest, Epoch, Session, TaskId};
 use shared::outcome::Outcome;
 use shared::protocol::{
     Envelope, FromCoordinator, FromWorker, HeldAttempt, HeldResult, Hello, SUBPROTOCOL_JSON, Start, Welcome, WorkerInventory,
 };
-use shared::requirement::Requirement;
-use shared::task::{Priority, TaskSpec, Timeouts, Work};
+use shared::task::{TaskSpec, Work};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::process::Stdio;
@@ -221,21 +221,7 @@ pub fn attempt(task: u64) -> Attempt {
 }
 
 pub fn spec(work: Work) -> TaskSpec {
-    TaskSpec {
-        name: "a task".into(),
-        kind: "test".into(),
-        work,
-        cwd: None,
-        env: BTreeMap::new(),
-        files: None,
-        requires: Requirement::default(),
-        priority: Priority::default(),
-        timeouts: Timeouts::default(),
-        retries: 0,
-        checkpointable: false,
-        owner: None,
-        estimate_s: None,
-    }
+    TaskSpec::new("a task", work)
 }
 
 pub fn shell(script: &str) -> TaskSpec {
@@ -243,7 +229,13 @@ pub fn shell(script: &str) -> TaskSpec {
 }
 
 pub fn start(task: u64, spec: TaskSpec) -> FromCoordinator {
-    FromCoordinator::Start(Start { attempt: attempt(task), spec: Arc::new(spec), skip: Vec::new(), restore: None })
+    FromCoordinator::Start(Start {
+        attempt: attempt(task),
+        spec: Arc::new(spec),
+        hardware: HardwareKind::Cpu,
+        skip: Vec::new(),
+        restore: None,
+    })
 }
 
 /// What an inventory says of attempts and results, for comparing.

@@ -25,10 +25,11 @@ impl Policy for Fifo {
             if !view.has_room() {
                 break;
             }
-            let open = view.candidates(profile).into_iter().find(|worker| view.room_for(profile, *worker) > 0);
-            if let Some(to) = open {
-                view.reserve(profile, to);
-                moves.push(Move::Lease { task, to, why: why.clone() });
+            let mut open = view.candidates(profile).into_iter();
+            let open = open.find_map(|worker| Some((worker, view.fits_now(profile.class, worker)?)));
+            if let Some((to, hardware)) = open {
+                view.reserve(profile.class, to, hardware);
+                moves.push(Move::Lease { task, to, hardware, why: why.clone(), decision: None });
             }
         }
         Plan { moves, again: None }

@@ -3,6 +3,7 @@
 //! anomalies": at most 4/3 − 1/(3m) of the optimum on m equal machines).
 
 use crate::plan::{Move, Plan, Policy, View};
+use shared::hardware::HardwareKind;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
@@ -27,19 +28,20 @@ impl Policy for LongestFirst {
             if full.contains(&profile.class) {
                 continue;
             }
-            let seat = |view: &View<'_>, worker| Seat { free: view.free_share(worker), worker };
-            let workers = view.candidates(profile).into_iter().filter(|worker| view.room_for(profile, *worker) > 0);
-            let mut open: BinaryHeap<Seat> = workers.map(|worker| seat(view, worker)).collect();
+            let seat = |view: &mut View<'_>, worker| {
+                let hardware = view.fits_now(profile.class, worker)?;
+                Some(Seat { free: view.free_share(worker), worker, hardware })
+            };
+            let mut open: BinaryHeap<Seat> =
+                view.candidates(profile).into_iter().filter_map(|worker| seat(view, worker)).collect();
             if open.is_empty() && profile.avoid.is_empty() {
                 full.insert(profile.class);
             }
             for task in tasks {
-                let Some(Seat { worker, .. }) = open.pop() else { break };
-                view.reserve(profile, worker);
-                moves.push(Move::Lease { task, to: worker, why: why.clone() });
-                if view.room_for(profile, worker) > 0 {
-                    open.push(seat(view, worker));
-                }
+                let Some(Seat { worker, hardware, .. }) = open.pop() else { break };
+                view.reserve(profile.class, worker, hardware);
+                moves.push(Move::Lease { task, to: worker, hardware, why: why.clone(), decision: None });
+                open.extend(seat(view, worker));
             }
         }
         Plan { moves, again: None }
@@ -51,6 +53,7 @@ impl Policy for LongestFirst {
 struct Seat {
     free: f64,
     worker: crate::fleet::WorkerIndex,
+    hardware: HardwareKind,
 }
 
 impl Eq for Seat {}

@@ -1,12 +1,13 @@
 //! A coordinator under test: events in, effects out, and the invariants checked after every step.
 
+use coordinator_core::plan::Policy;
 use coordinator_core::{Command, Config, ConnectionId, Coordinator, Effect, Event, NewTask, Reply, invariants, policy};
 use shared::fact::Fact;
 use shared::hardware::{Device, HardwareKind, Inventory, ProbeLevel};
 use shared::id::{Attempt, BootNonce, ClusterId, Epoch, TaskId, WorkerId};
 use shared::outcome::{Ended, Failure, Outcome};
 use shared::protocol::{FromCoordinator, FromWorker, HeldAttempt, HeldResult, HeldState, Hello, Start, WorkerInventory};
-use shared::task::{TaskSpec, Timeouts, Work};
+use shared::task::{TaskSpec, Work};
 use shared::time::Time;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,32 +22,11 @@ pub struct Bench {
 }
 
 pub fn spec(name: &str) -> TaskSpec {
-    TaskSpec {
-        name: name.into(),
-        kind: name.into(),
-        work: Work::Command(vec!["true".into()]),
-        cwd: None,
-        env: Default::default(),
-        files: None,
-        requires: Default::default(),
-        priority: Default::default(),
-        timeouts: Timeouts::default(),
-        retries: 0,
-        checkpointable: false,
-        owner: None,
-        estimate_s: None,
-    }
+    TaskSpec::new(name, Work::Command(vec!["true".into()]))
 }
 
 pub fn machine(slots: u32) -> Inventory {
-    let cpu = Device {
-        kind: HardwareKind::Cpu,
-        probe: ProbeLevel::Enumerated,
-        name: None,
-        memory_bytes: None,
-        version: None,
-        compute_capability: None,
-    };
+    let cpu = Device::of_kind(HardwareKind::Cpu, ProbeLevel::Enumerated);
     Inventory { slots, cores: slots, memory_bytes: 8_000_000_000, devices: vec![cpu], ..Inventory::default() }
 }
 
@@ -65,8 +45,17 @@ impl Bench {
 
     /// A coordinator that begins a life after these facts.
     pub fn replayed(policy_name: &str, facts: &[Arc<Fact>], now: Time) -> Self {
-        let policy = policy::by_name(policy_name).expect("a known policy");
-        let mut coordinator = Coordinator::new(Config::default(), policy);
+        Self::driven(policy::by_name(policy_name).expect("a known policy"), facts, now)
+    }
+
+    /// The same, with a policy of the test's own.
+    pub fn driven(policy: Box<dyn Policy>, facts: &[Arc<Fact>], now: Time) -> Self {
+        Self::configured(Config::default(), policy, facts, now)
+    }
+
+    /// The same, on other terms.
+    pub fn configured(config: Config, policy: Box<dyn Policy>, facts: &[Arc<Fact>], now: Time) -> Self {
+        let mut coordinator = Coordinator::new(config, policy);
         facts.iter().for_each(|fact| coordinator.replay(fact));
         let mut bench = Self { coordinator, now, facts: facts.to_vec(), sent: vec![], replies: vec![], closed: vec![] };
         let mut effects = Vec::new();
@@ -139,6 +128,8 @@ impl Bench {
         let held = |attempt: &Attempt| HeldAttempt { attempt: *attempt, state: HeldState::Running, log_bytes: 0 };
         let attempts = attempts.iter().map(held).collect();
         self.say(connection, FromWorker::Inventory(WorkerInventory { machine, attempts, results }));
+        // Plans wait for a moment after a worker came, because others may follow.
+        self.wait(Duration::from_millis(20));
     }
 
     pub fn say(&mut self, connection: u64, message: FromWorker) {

@@ -1,0 +1,187 @@
+//! The last tasks of a batch: each is assigned to a class of workers so that all classes end together as early as possible, and
+//! placed there. What the plan begins now is started; what else could begin now and end no later than planned is started too.
+//!
+//! The assignment begins where each task costs least by prices, and is improved task by task: the sum of a high power of the
+//! classes' loads falls with each change, and with it the highest (descent on the L_p norm of loads, Awerbuch et al. 1995).
+
+use super::field::{Choice, Field, offer};
+use super::stream::{NOW_S, Way, shunned, timelines, weigh};
+use super::timeline::Timeline;
+use super::{Outlook, fill, order};
+use crate::decision::{decided, weighed};
+use crate::fleet::WorkerIndex;
+use crate::plan::{Move, View};
+use shared::fact::{Decision, Rule};
+use std::sync::Arc;
+
+/// The power of the loads.
+const POWER: i32 = 16;
+/// At most this many rounds over all tasks.
+const ROUNDS: u32 = 12;
+/// A task counts as longer by so many standard deviations of what is known of it.
+const DOUBT: f64 = 0.5;
+/// How much longer than the least possible time the work may take.
+const SLACK: f64 = 1.1;
+
+/// Where a task is planned.
+#[derive(Clone)]
+struct Place {
+    group: usize,
+    worker: WorkerIndex,
+    choice: Choice,
+    start: f64,
+    /// What was weighed, where it begins now.
+    decision: Option<Arc<Decision>>,
+}
+
+pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
+    let waiting: Vec<usize> = (0..field.groups.len()).flat_map(|at| std::iter::repeat_n(at, field.groups[at].count)).collect();
+    let assigned = assign(field, outlook, &waiting);
+    let lines = timelines(view, field);
+    let mut tasks: Vec<Task> = waiting.iter().zip(assigned).map(|(group, choice)| Task::new(field, *group, choice)).collect();
+    // The longest first where it was assigned; what may take longer than it should counts as longer.
+    tasks.sort_by(|a, b| b.is_critical.cmp(&a.is_critical).then(b.size_s.total_cmp(&a.size_s)));
+    let (balanced, balanced_s) = place(view, field, &tasks, lines.clone(), |task, choice| task.assigned == Some(choice.class));
+    let (earliest, earliest_s) = place(view, field, &tasks, lines, |_, _| true);
+    start(view, field, if balanced_s <= earliest_s { balanced } else { earliest }, moves);
+}
+
+/// A waiting task and the class it was assigned to.
+struct Task {
+    group: usize,
+    assigned: Option<usize>,
+    is_critical: bool,
+    size_s: f64,
+}
+
+impl Task {
+    fn new(field: &Field<'_>, group: usize, assigned: Option<&Choice>) -> Self {
+        let entry = &field.groups[group];
+        let size_s = assigned.map_or(0.0, |choice| choice.seconds) * (DOUBT * entry.deviation).exp();
+        Self { group, assigned: assigned.map(|choice| choice.class), is_critical: order::is_critical(entry), size_s }
+    }
+}
+
+/// A way to run for each of the tasks, which are given by their groups; none where no class can run it.
+fn assign<'f>(field: &'f Field<'_>, outlook: Outlook<'_>, tasks: &[usize]) -> Vec<Option<&'f Choice>> {
+    let slots: Vec<f64> = field.classes.iter().map(|class| class.capacity[0].max(1.0)).collect();
+    let mut loads = vec![0.0; slots.len()];
+    for running in &field.running {
+        if let Some(class) = field.class_of[running.worker.0 as usize] {
+            loads[class] += running.remaining_s * f64::from(running.takes.slots) / slots[class];
+        }
+    }
+    let cost = |choice: &Choice| outlook.prices.cost(&offer(choice.class, choice.hardware, choice.seconds, choice.takes));
+    let adds = |choice: &Choice| choice.seconds * f64::from(choice.takes.slots) / slots[choice.class];
+    // Nothing is put where it alone takes longer than all of the work should, unless it takes that long everywhere.
+    let allowed = |group: usize| {
+        let limit = (SLACK * outlook.prices.bound).max(field.groups[group].least_s());
+        field.groups[group].choices.iter().filter(move |choice| choice.seconds <= limit)
+    };
+    let mut chosen: Vec<Option<&Choice>> = Vec::with_capacity(tasks.len());
+    for &group in tasks {
+        let choices = allowed(group);
+        let cheapest = choices.min_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.seconds.total_cmp(&b.seconds)));
+        cheapest.into_iter().for_each(|choice| loads[choice.class] += adds(choice));
+        chosen.push(cheapest);
+    }
+    for _ in 0..ROUNDS {
+        let mut changed = false;
+        for (task, &group) in tasks.iter().enumerate() {
+            let Some(now) = chosen[task] else { continue };
+            let whole = loads.iter().copied().fold(1e-9, f64::max);
+            loads[now.class] -= adds(now);
+            let power = |load: f64| (load / whole).powi(POWER);
+            let worth = |choice: &&Choice| power(loads[choice.class] + adds(choice)) - power(loads[choice.class]);
+            let best = allowed(group).min_by(|a, b| worth(a).total_cmp(&worth(b))).expect("where it is now is allowed");
+            loads[best.class] += adds(best);
+            if !std::ptr::eq(best, now) {
+                chosen[task] = Some(best);
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    chosen
+}
+
+/// Places the tasks one by one where they end first among the ways they may be run. Says when the last one ends.
+fn place(
+    view: &View<'_>,
+    field: &Field<'_>,
+    tasks: &[Task],
+    mut lines: Vec<Option<Timeline>>,
+    may: impl Fn(&Task, &Choice) -> bool,
+) -> (Vec<Place>, f64) {
+    let mut places = Vec::with_capacity(tasks.len());
+    let mut last = 0.0f64;
+    for task in tasks {
+        let group = task.group;
+        let avoid = &field.groups[group].profile.avoid;
+        let mut best: Option<(f64, Way)> = None;
+        for choice in field.groups[group].choices.iter().filter(|choice| may(task, choice)) {
+            for &worker in &field.classes[choice.class].members {
+                let Some(line) = &lines[worker.0 as usize] else { continue };
+                let Some(start) = line.earliest(choice.takes, choice.seconds) else { continue };
+                let shunned = shunned(avoid, worker);
+                let end = start + choice.seconds + shunned;
+                if best.as_ref().is_none_or(|(least, _)| end < *least) {
+                    best = Some((end, Way { worker, choice: *choice, start, shunned }));
+                }
+            }
+        }
+        let Some((_, way)) = best else { continue };
+        let Way { worker, choice, start, .. } = way;
+        let decision = if start <= NOW_S { weigh(view, field, &field.groups[group], &lines, way, 1.0) } else { None };
+        lines[worker.0 as usize].as_mut().expect("it was found there").book(start, choice.seconds, choice.takes);
+        last = last.max(start + choice.seconds);
+        places.push(Place { group, worker, choice, start, decision });
+    }
+    (places, last)
+}
+
+fn start(view: &mut View<'_>, field: &Field<'_>, places: Vec<Place>, moves: &mut Vec<Move>) {
+    let mut queues = fill::waiting_tasks(view, field);
+    let mut give = |view: &mut View<'_>, place: &Place, why: &str| {
+        let class = field.groups[place.group].profile.class;
+        let fits = view.room_for(class, place.worker, place.choice.hardware) > 0;
+        if fits && let Some(task) = queues[place.group].next() {
+            view.reserve(class, place.worker, place.choice.hardware);
+            let (to, hardware, decision) = (place.worker, place.choice.hardware, place.decision.clone());
+            moves.push(Move::Lease { task, to, hardware, why: why.into(), decision });
+        }
+        fits
+    };
+    let (now, later): (Vec<Place>, Vec<Place>) = places.into_iter().partition(|place| place.start <= NOW_S);
+    for place in &now {
+        give(view, place, "adaptive: the batch ends soonest so");
+    }
+    for place in &later {
+        if !view.has_room() {
+            break;
+        }
+        let end = place.start + place.choice.seconds;
+        let mut sooner: Vec<Place> = Vec::new();
+        for choice in &field.groups[place.group].choices {
+            let idle = field.classes[choice.class].members.iter().filter(|worker| view.free(**worker).slots > 0);
+            let (group, choice, start) = (place.group, *choice, 0.0);
+            sooner.extend(idle.map(|worker| Place { group, worker: *worker, choice, start, decision: None }));
+        }
+        sooner.retain(|idle| idle.choice.seconds <= end);
+        sooner.sort_by(|a, b| a.choice.seconds.total_cmp(&b.choice.seconds).then(a.worker.cmp(&b.worker)));
+        for mut idle in sooner {
+            idle.decision = instead(view, &idle, place);
+            if give(view, &idle, "adaptive: it ends no later here than planned") {
+                break;
+            }
+        }
+    }
+}
+
+/// The record of why a task begins on an idle worker instead of where it was planned for later.
+fn instead(view: &View<'_>, idle: &Place, planned: &Place) -> Option<Arc<Decision>> {
+    let term = |place: &Place| weighed(view, (place.worker, place.choice.hardware), place.start, place.choice.seconds, 0.0);
+    decided(Rule::Finish { wait_weight: 1.0 }, term(idle), vec![term(planned)], None)
+}
