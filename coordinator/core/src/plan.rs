@@ -5,7 +5,7 @@ use crate::estimate::{Estimate, Estimates, KindId};
 use crate::fleet::{Fleet, Presence, Room, WorkerIndex};
 use crate::ledger::{Ledger, State as Waiting, Task};
 use crate::queue::{Class, ClassId, Profile, Queue};
-use crate::state::State;
+use crate::state::{State, waits};
 use shared::config::BalancerConfig;
 use shared::fact::Decision;
 use shared::hardware::HardwareKind;
@@ -190,14 +190,14 @@ impl<'a> View<'a> {
     /// The groups of waiting tasks, most urgent first, each with its tasks in order.
     pub fn groups(&self) -> impl Iterator<Item = (&'a Profile, impl Iterator<Item = TaskId> + use<'a>)> + use<'a> {
         let ledger = self.ledger;
-        let waits = move |task: &TaskId| ledger.get(*task).is_some_and(|task| matches!(task.state, Waiting::Queued { .. }));
+        let waits = move |task: &TaskId| waits(ledger, *task);
         self.queue.groups().map(move |(profile, tasks)| (profile, tasks.iter().copied().filter(waits)))
     }
 
     /// The waiting tasks of a group, in order.
     pub fn tasks_of(&self, profile: &Profile) -> impl Iterator<Item = TaskId> + use<'a> {
         let ledger = self.ledger;
-        let waits = move |task: &TaskId| ledger.get(*task).is_some_and(|task| matches!(task.state, Waiting::Queued { .. }));
+        let waits = move |task: &TaskId| waits(ledger, *task);
         self.queue.tasks_of(profile).copied().filter(waits)
     }
 
@@ -284,9 +284,9 @@ impl<'a> View<'a> {
         self.estimates.expect(kind, hardware).at_speed(self.speed(worker, hardware))
     }
 
-    /// What is believed of how long the whole of this task takes there: what its submitter said of the first hardware it can
-    /// run on counts before what its kind took, and is carried to other hardware by what its kind took there.
-    pub fn believe(&self, task: &Task, worker: WorkerIndex, hardware: HardwareKind) -> Estimate {
+    /// What is believed of how long the whole of this task takes on hardware of speed 1: what its submitter said of the first
+    /// hardware it can run on counts before what its kind took, and is carried to other hardware by what its kind took there.
+    pub fn believe_at_speed_1(&self, task: &Task, hardware: HardwareKind) -> Estimate {
         /// A submitter's figure is right within a third, more often than not.
         const TOLD_VARIANCE: f64 = 0.1;
         let seen = self.estimates.expect(task.kind, hardware);
@@ -294,7 +294,12 @@ impl<'a> View<'a> {
             let first = self.estimates.expect(task.kind, task.spec.runs_on()[0]);
             Estimate { log: seconds.ln() + seen.log - first.log, variance: TOLD_VARIANCE }
         });
-        told.unwrap_or(seen).at_speed(self.speed(worker, hardware))
+        told.unwrap_or(seen)
+    }
+
+    /// What is believed of how long the whole of this task takes there.
+    pub fn believe(&self, task: &Task, worker: WorkerIndex, hardware: HardwareKind) -> Estimate {
+        self.believe_at_speed_1(task, hardware).at_speed(self.speed(worker, hardware))
     }
 
     /// Seconds a task is expected to take there after `elapsed_s` of its newest attempt, counting the state it saved before.
@@ -302,6 +307,16 @@ impl<'a> View<'a> {
         let behind_s = self.behind_s(task, hardware) / self.speed(worker, hardware);
         self.believe(task, worker, hardware).remaining_s(behind_s + elapsed_s)
     }
+}
+
+/// What a restart costs a task: stopping, starting, reading back what it saved, in seconds.
+pub(crate) const RESTART_S: f64 = 1.0;
+/// How fast saved state is taken to travel, in bytes per second.
+const STATE_BYTES_PER_S: f64 = 50e6;
+
+/// Seconds it costs to move a running task with its state.
+pub(crate) fn move_cost_s(task: &Task) -> f64 {
+    task.spec.state_bytes as f64 / STATE_BYTES_PER_S + RESTART_S
 }
 
 /// Whether a move may happen now; the reason where it may not.

@@ -195,6 +195,6 @@ impl State {
     }
 }
 
-fn waits(ledger: &Ledger, task: TaskId) -> bool {
+pub(crate) fn waits(ledger: &Ledger, task: TaskId) -> bool {
     ledger.get(task).is_some_and(|task| matches!(task.state, TaskState::Queued { .. }))
 }

@@ -2,15 +2,10 @@
 
 use crate::decision::{decided, weighed};
 use crate::fleet::{Worker, WorkerIndex};
-use crate::plan::{Move, View};
+use crate::plan::{Move, View, move_cost_s};
 use shared::fact::{Admission, Rule};
 use shared::hardware::HardwareKind;
 use shared::id::TaskId;
-
-/// What a move costs beside the travel of the state: stopping, starting, reading it back, in seconds.
-const RESTART_S: f64 = 1.0;
-/// How fast state is taken to travel, in bytes per second.
-const STATE_BYTES_PER_S: f64 = 50e6;
 
 /// Moves as many tasks away from draining workers as may be moved at a time. Tasks without state, and those no other worker
 /// has room for, run on to their end.
@@ -60,7 +55,7 @@ fn away(view: &mut View<'_>, from: WorkerIndex, id: TaskId) -> Option<Move> {
         }
     }
     let (there_s, _, to, hardware) = best?;
-    let cost_s = task.spec.state_bytes as f64 / STATE_BYTES_PER_S + RESTART_S;
+    let cost_s = move_cost_s(task);
     let here_s = view.remaining_s(task, from, attempt.hardware, elapsed_s);
     let gain_s = here_s - there_s - cost_s;
     let (goes, stays) =

@@ -1,4 +1,4 @@
-//! How uneven the fleet is, for each dimension of load by itself, now and as forecast (F87, F100, F102, F182, F201).
+//! How uneven the fleet is, for each dimension of load by itself, now and as forecast (F87, F100, F102, F201).
 
 use super::threshold::Limits;
 use super::trend::LoadRecord;
@@ -176,12 +176,6 @@ impl Imbalance {
     }
 }
 
-/// 1 ÷ (1 + variance) of what each worker has, tasks or seconds or shares: 1 when all have the same (F182). The variance is
-/// taken about the ideal, which is the mean. None without workers.
-pub fn load_balance_efficiency(loads: &[f64]) -> Option<f64> {
-    Spread::of(loads).map(|spread| 1.0 / (1.0 + spread.deviation * spread.deviation))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,13 +252,5 @@ mod tests {
         let needed = |dimension| matches!(dimension, Dimension::Cpu | Dimension::Gpu | Dimension::Network);
         assert_eq!(worker.dominant(needed), Some((Dimension::Gpu, 0.9)));
         assert_eq!(worker.dominant(|dimension| dimension == Dimension::Network), None);
-    }
-
-    #[test]
-    fn efficiency_is_one_when_all_have_the_same() {
-        assert_eq!(load_balance_efficiency(&[5.0, 5.0, 5.0]), Some(1.0));
-        // 2 and 4 about 3: variance 1.
-        assert_eq!(load_balance_efficiency(&[2.0, 4.0]), Some(0.5));
-        assert_eq!(load_balance_efficiency(&[]), None);
     }
 }

@@ -23,11 +23,6 @@ impl Estimate {
         (self.log + self.variance.min(MEAN_VARIANCE_MAX) / 2.0).exp()
     }
 
-    /// Seconds that are not exceeded by a share of the cases that lies `z` standard deviations up: 1.2816 for nine in ten.
-    pub fn quantile_s(self, z: f64) -> f64 {
-        (self.log + z * self.variance.sqrt()).exp()
-    }
-
     /// The same work at `speed` times the speed.
     pub fn at_speed(self, speed: f64) -> Estimate {
         Estimate { log: self.log - speed.ln(), ..self }

@@ -3,8 +3,8 @@
 //!
 //! - Many tasks wait: [`fill`], guided by [`crate::price`]. A slot takes the first in order of the tasks that belong to its
 //!   class: those that cost hardly more there than anywhere else. It may stay idle for a moment when nothing belongs to it.
-//! - Few tasks wait: of a batch the least time that is enough for all is sought ([`batch`]); of a stream each task is planned
-//!   where it ends first ([`stream`]). Only what a plan begins now is started.
+//! - Few tasks wait: those of a batch are spread over the classes so that all classes end together ([`batch`]); each of a stream
+//!   is planned where it ends first ([`stream`]). Only what a plan begins now is started.
 //! - Slots are free and nothing waits for them, a worker slows down, or short tasks wait behind long ones: [`relocate`].
 //!
 //! The goal is read off the work: tasks that came together are one batch, whose makespan counts; a stream is served so that

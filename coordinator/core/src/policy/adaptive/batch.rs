@@ -4,12 +4,11 @@
 //! The assignment begins where each task costs least by prices, and is improved task by task: the sum of a high power of the
 //! classes' loads falls with each change, and with it the highest (descent on the L_p norm of loads, Awerbuch et al. 1995).
 
-use super::field::{Choice, Field, offer};
-use super::stream::{NOW_S, Way, shunned, timelines, weigh};
+use super::field::{Choice, Field};
+use super::stream::{Way, best, timelines, weigh};
 use super::timeline::Timeline;
 use super::{Outlook, fill, order};
 use crate::decision::{decided, weighed};
-use crate::fleet::WorkerIndex;
 use crate::plan::{Move, View};
 use shared::fact::{Decision, Rule};
 use std::sync::Arc;
@@ -23,13 +22,10 @@ const DOUBT: f64 = 0.5;
 /// How much longer than the least possible time the work may take.
 const SLACK: f64 = 1.1;
 
-/// Where a task is planned.
-#[derive(Clone)]
+/// Where a task of a group is planned.
 struct Place {
     group: usize,
-    worker: WorkerIndex,
-    choice: Choice,
-    start: f64,
+    way: Way,
     /// What was weighed, where it begins now.
     decision: Option<Arc<Decision>>,
 }
@@ -71,7 +67,7 @@ fn assign<'f>(field: &'f Field<'_>, outlook: Outlook<'_>, tasks: &[usize]) -> Ve
             loads[class] += running.remaining_s * f64::from(running.takes.slots) / slots[class];
         }
     }
-    let cost = |choice: &Choice| outlook.prices.cost(&offer(choice.class, choice.hardware, choice.seconds, choice.takes));
+    let cost = |choice: &Choice| fill::cost(outlook, choice);
     let adds = |choice: &Choice| choice.seconds * f64::from(choice.takes.slots) / slots[choice.class];
     // Nothing is put where it alone takes longer than all of the work should, unless it takes that long everywhere.
     let allowed = |group: usize| {
@@ -118,62 +114,44 @@ fn place(
     let mut places = Vec::with_capacity(tasks.len());
     let mut last = 0.0f64;
     for task in tasks {
-        let group = task.group;
-        let avoid = &field.groups[group].profile.avoid;
-        let mut best: Option<(f64, Way)> = None;
-        for choice in field.groups[group].choices.iter().filter(|choice| may(task, choice)) {
-            for &worker in &field.classes[choice.class].members {
-                let Some(line) = &lines[worker.0 as usize] else { continue };
-                let Some(start) = line.earliest(choice.takes, choice.seconds) else { continue };
-                let shunned = shunned(avoid, worker);
-                let end = start + choice.seconds + shunned;
-                if best.as_ref().is_none_or(|(least, _)| end < *least) {
-                    best = Some((end, Way { worker, choice: *choice, start, shunned }));
-                }
-            }
-        }
-        let Some((_, way)) = best else { continue };
-        let Way { worker, choice, start, .. } = way;
-        let decision = if start <= NOW_S { weigh(view, field, &field.groups[group], &lines, way, 1.0) } else { None };
-        lines[worker.0 as usize].as_mut().expect("it was found there").book(start, choice.seconds, choice.takes);
-        last = last.max(start + choice.seconds);
-        places.push(Place { group, worker, choice, start, decision });
+        let group = &field.groups[task.group];
+        let Some(way) = best(field, group, &lines, 1.0, |choice| may(task, choice)) else { continue };
+        let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, 1.0)).flatten();
+        way.book(&mut lines);
+        last = last.max(way.end());
+        places.push(Place { group: task.group, way, decision });
     }
     (places, last)
 }
 
 fn start(view: &mut View<'_>, field: &Field<'_>, places: Vec<Place>, moves: &mut Vec<Move>) {
     let mut queues = fill::waiting_tasks(view, field);
-    let mut give = |view: &mut View<'_>, place: &Place, why: &str| {
-        let class = field.groups[place.group].profile.class;
-        let fits = view.room_for(class, place.worker, place.choice.hardware) > 0;
-        if fits && let Some(task) = queues[place.group].next() {
-            view.reserve(class, place.worker, place.choice.hardware);
-            let (to, hardware, decision) = (place.worker, place.choice.hardware, place.decision.clone());
+    let mut give = |view: &mut View<'_>, group: usize, way: &Way, decision: Option<Arc<Decision>>, why: &str| {
+        let (class, to, hardware) = (field.groups[group].profile.class, way.worker, way.choice.hardware);
+        let fits = view.room_for(class, to, hardware) > 0;
+        if fits && let Some(task) = queues[group].next() {
+            view.reserve(class, to, hardware);
             moves.push(Move::Lease { task, to, hardware, why: why.into(), decision });
         }
         fits
     };
-    let (now, later): (Vec<Place>, Vec<Place>) = places.into_iter().partition(|place| place.start <= NOW_S);
-    for place in &now {
-        give(view, place, "adaptive: the batch ends soonest so");
+    let (now, later): (Vec<Place>, Vec<Place>) = places.into_iter().partition(|place| place.way.is_now());
+    for Place { group, way, decision } in now {
+        give(view, group, &way, decision, "adaptive: the batch ends soonest so");
     }
-    for place in &later {
+    for Place { group, way: planned, .. } in later {
         if !view.has_room() {
             break;
         }
-        let end = place.start + place.choice.seconds;
-        let mut sooner: Vec<Place> = Vec::new();
-        for choice in &field.groups[place.group].choices {
+        let mut sooner: Vec<Way> = Vec::new();
+        for choice in field.groups[group].choices.iter().filter(|choice| choice.seconds <= planned.end()) {
             let idle = field.classes[choice.class].members.iter().filter(|worker| view.free(**worker).slots > 0);
-            let (group, choice, start) = (place.group, *choice, 0.0);
-            sooner.extend(idle.map(|worker| Place { group, worker: *worker, choice, start, decision: None }));
+            sooner.extend(idle.map(|worker| Way { worker: *worker, choice: *choice, start: 0.0, shunned: 0.0 }));
         }
-        sooner.retain(|idle| idle.choice.seconds <= end);
         sooner.sort_by(|a, b| a.choice.seconds.total_cmp(&b.choice.seconds).then(a.worker.cmp(&b.worker)));
-        for mut idle in sooner {
-            idle.decision = instead(view, &idle, place);
-            if give(view, &idle, "adaptive: it ends no later here than planned") {
+        for idle in sooner {
+            let decision = instead(view, &idle, &planned);
+            if give(view, group, &idle, decision, "adaptive: it ends no later here than planned") {
                 break;
             }
         }
@@ -181,7 +159,7 @@ fn start(view: &mut View<'_>, field: &Field<'_>, places: Vec<Place>, moves: &mut
 }
 
 /// The record of why a task begins on an idle worker instead of where it was planned for later.
-fn instead(view: &View<'_>, idle: &Place, planned: &Place) -> Option<Arc<Decision>> {
-    let term = |place: &Place| weighed(view, (place.worker, place.choice.hardware), place.start, place.choice.seconds, 0.0);
+fn instead(view: &View<'_>, idle: &Way, planned: &Way) -> Option<Arc<Decision>> {
+    let term = |way: &Way| weighed(view, (way.worker, way.choice.hardware), way.start, way.choice.seconds, 0.0);
     decided(Rule::Finish { wait_weight: 1.0 }, term(idle), vec![term(planned)], None)
 }

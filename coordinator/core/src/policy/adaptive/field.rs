@@ -86,8 +86,6 @@ pub(super) struct Field<'a> {
 const GROUPS_MAX: usize = 4096;
 /// Over how long a worker that gets hot is looked at, in seconds.
 const HEAT_HORIZON_S: f64 = 900.0;
-/// A submitter's figure is right within a third, more often than not.
-const TOLD_VARIANCE: f64 = 0.1;
 
 /// However long what runs will run, so much of a class is taken to be left for what waits.
 const LEFT_SHARE_MIN: f64 = 0.02;
@@ -96,6 +94,13 @@ const LEFT_SHARE_MIN: f64 = 0.02;
 const FINE: f64 = 1000.0;
 
 type Likeness = (Room, Vec<(HardwareKind, u64)>, Vec<Vec<HardwareKind>>);
+
+impl Choice {
+    /// It as the price engine wants it.
+    pub(super) fn offer(&self) -> Offer {
+        Offer { class: self.class, mode: self.hardware as u8, seconds: self.seconds, takes: amounts(self.takes) }
+    }
+}
 
 impl Group<'_> {
     /// How long one takes where it is fastest, in seconds.
@@ -116,7 +121,7 @@ impl<'a> Field<'a> {
         let groups = view.groups().take(GROUPS_MAX).filter_map(|(profile, mut tasks)| {
             let first = tasks.next()?;
             let head = view.ledger().get(first)?;
-            let deviation = deviation(view, head);
+            let deviation = deviation(view, head, head.spec.runs_on()[0]);
             Some(Group { profile, first, head, count: view.waiting(profile), deviation, choices: Vec::new() })
         });
         let mut field = Self { classes, class_of, groups: groups.collect(), running: Vec::new() };
@@ -133,9 +138,7 @@ impl<'a> Field<'a> {
             let Some(&worker) = workers.members.first() else { continue };
             for hardware in view.options(group.profile.class, worker).to_vec() {
                 let takes = view.takes(group.profile.class, worker, hardware);
-                let behind = view.behind_s(group.head, hardware) / view.speed(worker, hardware);
-                let whole = belief(view, group.head, worker, hardware);
-                let seconds = whole.remaining_s(behind);
+                let seconds = remaining_s(view, group.head, worker, hardware, 0.0);
                 choices.push(Choice { class, hardware, seconds, takes });
             }
         }
@@ -158,16 +161,10 @@ impl<'a> Field<'a> {
         // A task that fits on a worker fits on what is left of its class, however small a share of a worker that is.
         let mut instance = Instance::new(capacity.into_iter().map(|amounts| amounts.map(|amount| amount * FINE)).collect());
         for group in &self.groups {
-            let offers = group.choices.iter().map(|choice| offer(choice.class, choice.hardware, choice.seconds, choice.takes));
-            instance.add(group.count as f64 * FINE, offers);
+            instance.add(group.count as f64 * FINE, group.choices.iter().map(Choice::offer));
         }
         instance
     }
-}
-
-/// An offer as the price engine wants it.
-pub(super) fn offer(class: usize, hardware: HardwareKind, seconds: f64, takes: Room) -> Offer {
-    Offer { class, mode: hardware as u8, seconds, takes: amounts(takes) }
 }
 
 fn amounts(room: Room) -> Amounts {
@@ -205,19 +202,20 @@ fn sort_workers(view: &mut View<'_>, task_classes: &[ClassId]) -> (Vec<WorkerCla
     (classes, class_of)
 }
 
-/// What is believed of how long a whole task takes there, in seconds: what its submitter said counts before what its kind took.
-/// Where kinds of hardware are not to be told apart, all take what the first one does.
+/// What is believed of how long a whole task takes there, in seconds. Where kinds of hardware are not to be told apart, all take
+/// what the first one does.
 pub(super) fn belief(view: &View<'_>, task: &Task, worker: WorkerIndex, hardware: HardwareKind) -> Estimate {
-    let first = task.spec.hardware.first().copied().unwrap_or(hardware);
-    if !view.config().enable_hardware_specific_strategies {
-        return view.estimates().expect(task.kind, first);
+    if view.config().enable_hardware_specific_strategies {
+        view.believe_at_speed_1(task, hardware).at_speed(lasting_speed(view, worker, hardware))
+    } else {
+        view.believe_at_speed_1(task, task.spec.runs_on()[0])
     }
-    let seen = view.estimates().expect(task.kind, hardware);
-    let told = task.spec.estimate_s.filter(|seconds| *seconds > 0.0).map(|seconds| {
-        let log = seconds.ln() + seen.log - view.estimates().expect(task.kind, first).log;
-        Estimate { log, variance: TOLD_VARIANCE }
-    });
-    told.unwrap_or(seen).at_speed(lasting_speed(view, worker, hardware))
+}
+
+/// Seconds a task is expected to take there after `elapsed_s` of its newest attempt, counting the state it saved before.
+fn remaining_s(view: &View<'_>, task: &Task, worker: WorkerIndex, hardware: HardwareKind, elapsed_s: f64) -> f64 {
+    let behind_s = view.behind_s(task, hardware) / lasting_speed(view, worker, hardware);
+    belief(view, task, worker, hardware).remaining_s(behind_s + elapsed_s)
 }
 
 /// How fast a worker's hardware will be for a while: as it is now, less what heat will take.
@@ -230,9 +228,9 @@ fn lasting_speed(view: &View<'_>, worker: WorkerIndex, hardware: HardwareKind) -
     view.speed(worker, hardware) * heat
 }
 
-fn deviation(view: &View<'_>, task: &Task) -> f64 {
-    let told = task.spec.estimate_s.map(|_| TOLD_VARIANCE);
-    told.unwrap_or_else(|| view.estimates().expect(task.kind, task.spec.runs_on()[0]).variance).sqrt()
+/// Standard deviation of the logarithm of what the whole of a task takes: how little is known of it.
+fn deviation(view: &View<'_>, task: &Task, hardware: HardwareKind) -> f64 {
+    view.believe_at_speed_1(task, hardware).variance.sqrt()
 }
 
 fn running<'a>(view: &View<'a>) -> Vec<Running<'a>> {
@@ -242,17 +240,16 @@ fn running<'a>(view: &View<'a>) -> Vec<Running<'a>> {
         let task = ledger.get(id)?;
         let attempt = task.attempt(held.number)?;
         let elapsed_s = attempt.started.map_or(0.0, |started| view.now().since(started).as_secs_f64());
-        let behind = view.behind_s(task, attempt.hardware) / view.speed(worker, attempt.hardware);
-        let whole = belief(view, task, worker, attempt.hardware);
+        let hardware = attempt.hardware;
         Some(Running {
             id,
             task,
             class: task.class,
             worker,
-            hardware: attempt.hardware,
+            hardware,
             elapsed_s,
-            remaining_s: if task.is_open() { whole.remaining_s(behind + elapsed_s) } else { 0.0 },
-            deviation: whole.variance.sqrt(),
+            remaining_s: if task.is_open() { remaining_s(view, task, worker, hardware, elapsed_s) } else { 0.0 },
+            deviation: deviation(view, task, hardware),
             takes: held.takes,
         })
     });

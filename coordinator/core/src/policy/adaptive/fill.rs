@@ -1,6 +1,6 @@
 //! Many tasks wait: each free slot takes the first of those that belong to its class, by prices.
 
-use super::field::{Choice, Field, Group, offer};
+use super::field::{Choice, Field, Group};
 use super::order::{Urgency, urgencies};
 use super::{Goal, Outlook};
 use crate::decision::{decided, weighed};
@@ -31,7 +31,7 @@ struct Candidate {
 pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
     let prices = outlook.prices;
     let urgencies = urgencies(view, field, outlook);
-    let mut queues: Vec<_> = waiting_tasks(view, field);
+    let mut queues = waiting_tasks(view, field);
     // The dearest class chooses first: what it leaves, others can have.
     let mut order: Vec<usize> = (0..field.classes.len()).collect();
     order.sort_by(|a, b| prices.y[*b][0].total_cmp(&prices.y[*a][0]));
@@ -45,8 +45,8 @@ pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>,
         candidates.sort_by(by_right);
         workers.sort_by(|a, b| view.free_share(*b).total_cmp(&view.free_share(*a)).then(a.cmp(b)));
         for candidate in candidates {
-            let may_wait = candidate.ratio > BELONGS;
-            if may_wait && candidate.choice.seconds > prices.bound.min(prices.horizon) {
+            // What does not belong here is begun only where it does not outlast the rest.
+            if candidate.ratio > BELONGS && candidate.choice.seconds > prices.bound.min(prices.horizon) {
                 continue;
             }
             give(view, field, (outlook, &candidate), &mut workers, &mut queues[candidate.group], moves);
@@ -72,9 +72,8 @@ fn by_right(a: &Candidate, b: &Candidate) -> Ordering {
 fn candidates(field: &Field<'_>, outlook: Outlook<'_>, urgencies: &[Urgency], class: usize) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for (at, group) in field.groups.iter().enumerate() {
-        let cost = |choice: &Choice| cost(outlook, choice);
         let least = least_cost(outlook, group);
-        let here = group.choices.iter().filter(|choice| choice.class == class).map(|choice| (cost(choice), choice));
+        let here = group.choices.iter().filter(|choice| choice.class == class).map(|choice| (cost(outlook, choice), choice));
         if let Some((cost, choice)) = here.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.seconds.total_cmp(&b.1.seconds))) {
             let ratio = ratio(cost, least);
             let is_slow = outlook.goal == Goal::Makespan && choice.seconds > SLOW * group.least_s();
@@ -84,8 +83,8 @@ fn candidates(field: &Field<'_>, outlook: Outlook<'_>, urgencies: &[Urgency], cl
     candidates
 }
 
-fn cost(outlook: Outlook<'_>, choice: &Choice) -> f64 {
-    outlook.prices.cost(&offer(choice.class, choice.hardware, choice.seconds, choice.takes))
+pub(super) fn cost(outlook: Outlook<'_>, choice: &Choice) -> f64 {
+    outlook.prices.cost(&choice.offer())
 }
 
 /// What a task of the group costs where it costs least, of the places where it takes no longer than it may.
@@ -119,9 +118,8 @@ fn weigh(
 }
 
 /// The waiting tasks of each group, in order.
-pub(super) fn waiting_tasks<'a>(view: &View<'a>, field: &Field<'a>) -> Vec<Box<dyn Iterator<Item = TaskId> + 'a>> {
-    let groups = field.groups.iter().map(|group| view.tasks_of(group.profile));
-    groups.map(|tasks| Box::new(tasks) as Box<dyn Iterator<Item = TaskId> + 'a>).collect()
+pub(super) fn waiting_tasks<'a>(view: &View<'a>, field: &Field<'a>) -> Vec<impl Iterator<Item = TaskId> + use<'a>> {
+    field.groups.iter().map(|group| view.tasks_of(group.profile)).collect()
 }
 
 /// Gives tasks of one group to the workers of the class while both last; workers that are full leave the list.
@@ -130,22 +128,18 @@ fn give(
     field: &Field<'_>,
     (outlook, candidate): (Outlook<'_>, &Candidate),
     workers: &mut Vec<WorkerIndex>,
-    tasks: &mut dyn Iterator<Item = TaskId>,
+    tasks: &mut impl Iterator<Item = TaskId>,
     moves: &mut Vec<Move>,
 ) {
     let profile = field.groups[candidate.group].profile;
     let (class, hardware) = (profile.class, candidate.choice.hardware);
     let avoided = |worker: &WorkerIndex| profile.avoid.contains(worker);
     let everywhere = workers.iter().all(avoided);
-    let mut fitted = true;
     let mut decision = None;
-    while fitted {
-        fitted = false;
-        let mut index = 0;
-        while index < workers.len() {
-            let worker = workers[index];
+    loop {
+        let before = moves.len();
+        for &worker in workers.iter() {
             if (avoided(&worker) && !everywhere) || view.room_for(class, worker, hardware) == 0 {
-                index += 1;
                 continue;
             }
             let Some(task) = tasks.next() else { return };
@@ -158,9 +152,10 @@ fn give(
                 "adaptive: nothing that belongs here waits"
             };
             moves.push(Move::Lease { task, to: worker, hardware, why: why.into(), decision });
-            fitted = true;
-            index += 1;
         }
         workers.retain(|worker| view.free(*worker).slots > 0);
+        if moves.len() == before {
+            return;
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! What runs and would end sooner elsewhere: it is moved with its state where it can save it, or begun a second time where it
 //! cannot; and what blocks a slot that many short tasks wait for is set aside.
 
-use super::field::{Field, Running, belief};
+use super::field::{Field, Group, Running, belief};
 use super::{Goal, Outlook, order};
 use crate::decision::{decided, weighed};
 use crate::fleet::WorkerIndex;
-use crate::plan::{Move, View};
+use crate::plan::{Move, RESTART_S, View, move_cost_s};
 use shared::fact::{Decision, Rule, Weighed};
 use shared::hardware::HardwareKind;
+use shared::id::TaskId;
 use std::sync::Arc;
 
 /// A move must save this share of what remains, and this many times what it costs.
@@ -17,12 +18,8 @@ const GAIN_COSTS: f64 = 2.0;
 const MOVES_MAX: u32 = 2;
 /// An attempt that has just begun is left alone for this long, in seconds.
 const SETTLE_S: f64 = 5.0;
-/// What a move costs beside the travel of the state: stopping, starting, reading it back.
-const RESTART_S: f64 = 1.0;
 /// A worker that runs slower than this beside its own normal is slowed down.
 const SLOWED: f64 = 0.8;
-/// How fast state is taken to travel where nothing was measured, in bytes per second.
-const STATE_BYTES_PER_S: f64 = 50e6;
 
 /// One move that was weighed.
 struct Offer {
@@ -46,18 +43,13 @@ pub(super) fn relocate(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<
     if outlook.goal == Goal::Flow {
         preempt(view, field, outlook, moves);
     }
-    let open = field.groups.iter().map(|group| group.count).sum::<usize>() > moves.len();
-    move_longest(view, field, outlook.goal, if open { outlook.left_s } else { 0.0 }, moves);
+    let leased = moves.iter().filter(|planned| matches!(planned, Move::Lease { .. })).count();
+    let some_wait = field.groups.iter().map(|group| group.count).sum::<usize>() > leased;
+    move_longest(view, field, outlook.goal, if some_wait { outlook.left_s } else { 0.0 }, moves);
 }
 
 /// Moves those of the running tasks that will run for longer than `beyond_s`, the longest first, as far as room and budget go.
 fn move_longest(view: &mut View<'_>, field: &Field<'_>, goal: Goal, beyond_s: f64, moves: &mut Vec<Move>) {
-    let in_flight = field.running.iter().filter(|running| running.task.standstill().is_some()).count();
-    let planned = moves.iter().filter(|planned| matches!(planned, Move::Migrate { .. })).count();
-    let mut budget = (view.config().max_simultaneous_migrations as usize).saturating_sub(in_flight + planned);
-    let is_planned = |running: &Running<'_>, moves: &[Move]| {
-        moves.iter().any(|planned| matches!(planned, Move::Migrate { task, .. } | Move::Hedge { task, .. } | Move::Preempt { task, .. } if *task == running.id))
-    };
     let mut order: Vec<&Running<'_>> =
         field.running.iter().filter(|running| running.remaining_s > beyond_s && may_move(running)).collect();
     order.sort_by(|a, b| b.remaining_s.total_cmp(&a.remaining_s).then(a.id.cmp(&b.id)));
@@ -65,18 +57,17 @@ fn move_longest(view: &mut View<'_>, field: &Field<'_>, goal: Goal, beyond_s: f6
         if !view.has_room() {
             break;
         }
-        if is_planned(running, moves) {
+        if moves.iter().any(|planned| concerns(planned, running.id)) {
             continue;
         }
         if running.task.can_save() {
-            if budget > 0
-                && view.config().enable_task_migration
+            if view.migrations_left() > 0
                 && let Some(Offer { to, hardware, gain_s, cost_s, decision }) = best(view, running, true)
             {
                 view.reserve(running.class, to, hardware);
                 let why = "adaptive: it ends sooner there".into();
                 moves.push(Move::Migrate { task: running.id, to, hardware, gain_s, cost_s, why, decision });
-                budget -= 1;
+                view.use_migration();
             }
         } else if may_hedge(view, running, goal)
             && let Some(Offer { to, hardware, decision, .. }) = best(view, running, false)
@@ -85,6 +76,14 @@ fn move_longest(view: &mut View<'_>, field: &Field<'_>, goal: Goal, beyond_s: f6
             let why = "adaptive: begun again it ends sooner".into();
             moves.push(Move::Hedge { task: running.id, to, hardware, why, decision });
         }
+    }
+}
+
+/// Whether a move is of that running task.
+fn concerns(planned: &Move, running: TaskId) -> bool {
+    match planned {
+        Move::Lease { .. } => false,
+        Move::Preempt { task, .. } | Move::Migrate { task, .. } | Move::Hedge { task, .. } => *task == running,
     }
 }
 
@@ -119,10 +118,8 @@ fn best(view: &mut View<'_>, running: &Running<'_>, with_state: bool) -> Option<
             }
             let target = belief(view, running.task, to, hardware);
             // How long a task is, is its own: begun again it has to do all of it again, at the other's speed.
-            let again_s = if with_state { 0.0 } else { running.elapsed_s };
-            let travel_s = if with_state { running.task.spec.state_bytes as f64 / STATE_BYTES_PER_S } else { 0.0 };
+            let (again_s, cost_s) = if with_state { (0.0, move_cost_s(running.task)) } else { (running.elapsed_s, RESTART_S) };
             let there_s = (running.remaining_s + again_s) * (target.log - source.log).exp();
-            let cost_s = travel_s + RESTART_S;
             let gain_s = running.remaining_s - there_s - cost_s;
             let least_s = match view.config().enable_cost_benefit_analysis {
                 true => (GAIN_SHARE * running.remaining_s).max(GAIN_COSTS * cost_s),
@@ -159,17 +156,12 @@ fn preempt(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: 
         return;
     }
     victims.sort_by(|a, b| b.remaining_s.total_cmp(&a.remaining_s).then(a.id.cmp(&b.id)));
-    let soon: usize = field.running.iter().filter(|running| running.task.standstill().is_some()).count();
-    let mut waiting: Vec<(f64, usize, usize)> = Vec::new();
-    for (at, group) in field.groups.iter().enumerate() {
-        let least = group.choices.iter().map(|choice| choice.seconds).fold(f64::INFINITY, f64::min);
-        waiting.push((least, at, group.count));
-    }
-    waiting.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut spare = soon;
-    for (_, at, count) in waiting {
-        let group = &field.groups[at];
-        for _ in 0..count {
+    // A slot that is being made free already is enough for one of those that wait.
+    let mut spare = field.running.iter().filter(|running| running.task.standstill().is_some()).count();
+    let mut waiting: Vec<&Group<'_>> = field.groups.iter().collect();
+    waiting.sort_by(|a, b| a.least_s().total_cmp(&b.least_s()));
+    for group in waiting {
+        for _ in 0..group.count {
             if spare > 0 {
                 spare -= 1;
                 continue;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// A second of waiting for better hardware counts as this many seconds of work: a stand-in for the delay it inflicts on others.
 const WAIT_WEIGHT: f64 = 2.0;
 /// What begins within this many seconds begins now.
-pub(super) const NOW_S: f64 = 1e-6;
+const NOW_S: f64 = 1e-6;
 
 pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
     let mut lines = timelines(view, field);
@@ -21,49 +21,21 @@ pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>,
     for at in order::by_urgency(view, field, outlook) {
         let group = &field.groups[at];
         for task in queues[at].by_ref() {
-            let Some((worker, choice, start)) = best(field, group.profile.avoid.as_slice(), &group.choices, &lines) else {
-                break;
-            };
+            let Some(way) = best(field, group, &lines, WAIT_WEIGHT, |_| true) else { break };
             // Only what begins now is decided; the rest is a guess.
-            let decision = if start <= NOW_S {
-                let winner = Way { worker, choice, start, shunned: shunned(&group.profile.avoid, worker) };
-                weigh(view, field, group, &lines, winner, WAIT_WEIGHT)
-            } else {
-                None
-            };
-            lines[worker.0 as usize].as_mut().expect("it was found there").book(start, choice.seconds, choice.takes);
-            if start <= NOW_S && view.room_for(group.profile.class, worker, choice.hardware) > 0 {
-                view.reserve(group.profile.class, worker, choice.hardware);
-                let (to, hardware, why) = (worker, choice.hardware, "adaptive: it ends first here".into());
-                moves.push(Move::Lease { task, to, hardware, why, decision });
+            let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, WAIT_WEIGHT)).flatten();
+            way.book(&mut lines);
+            let Way { worker: to, choice: Choice { hardware, .. }, .. } = way;
+            if way.is_now() && view.room_for(group.profile.class, to, hardware) > 0 {
+                view.reserve(group.profile.class, to, hardware);
+                moves.push(Move::Lease { task, to, hardware, why: "adaptive: it ends first here".into(), decision });
             }
         }
     }
-}
-
-/// The worker and hardware on which a task is expected to end first, and when it begins there.
-fn best(
-    field: &Field<'_>,
-    avoid: &[WorkerIndex],
-    choices: &[Choice],
-    lines: &[Option<Timeline>],
-) -> Option<(WorkerIndex, Choice, f64)> {
-    let mut best: Option<(f64, WorkerIndex, Choice, f64)> = None;
-    for choice in choices {
-        for &worker in &field.classes[choice.class].members {
-            let Some(line) = &lines[worker.0 as usize] else { continue };
-            let Some(start) = line.earliest(choice.takes, choice.seconds) else { continue };
-            let score = WAIT_WEIGHT * start + choice.seconds + shunned(avoid, worker);
-            if best.as_ref().is_none_or(|(least, ..)| score < *least) {
-                best = Some((score, worker, *choice, start));
-            }
-        }
-    }
-    best.map(|(_, worker, choice, start)| (worker, choice, start))
 }
 
 /// What counts against a worker that is to be avoided, in seconds.
-pub(super) fn shunned(avoid: &[WorkerIndex], worker: WorkerIndex) -> f64 {
+fn shunned(avoid: &[WorkerIndex], worker: WorkerIndex) -> f64 {
     if avoid.contains(&worker) { 1e9 } else { 0.0 }
 }
 
@@ -72,8 +44,59 @@ pub(super) fn shunned(avoid: &[WorkerIndex], worker: WorkerIndex) -> f64 {
 pub(super) struct Way {
     pub worker: WorkerIndex,
     pub choice: Choice,
+    /// When it begins, in seconds from now.
     pub start: f64,
+    /// What counts against the worker, in seconds.
     pub shunned: f64,
+}
+
+impl Way {
+    pub(super) fn is_now(&self) -> bool {
+        self.start <= NOW_S
+    }
+
+    /// When it ends, in seconds from now.
+    pub(super) fn end(&self) -> f64 {
+        self.start + self.choice.seconds
+    }
+
+    pub(super) fn book(&self, lines: &mut [Option<Timeline>]) {
+        let line = lines[self.worker.0 as usize].as_mut().expect("it was found there");
+        line.book(self.start, self.choice.seconds, self.choice.takes);
+    }
+}
+
+/// The way by which a task of this group ends first, a second of waiting counting as `wait_weight` seconds, among those it may go.
+pub(super) fn best(
+    field: &Field<'_>,
+    group: &Group<'_>,
+    lines: &[Option<Timeline>],
+    wait_weight: f64,
+    may: impl Fn(&Choice) -> bool,
+) -> Option<Way> {
+    let mut best: Option<(f64, Way)> = None;
+    for choice in group.choices.iter().filter(|choice| may(choice)) {
+        for way in ways(field, group, lines, choice) {
+            let score = wait_weight * way.start + way.choice.seconds + way.shunned;
+            if best.as_ref().is_none_or(|(least, _)| score < *least) {
+                best = Some((score, way));
+            }
+        }
+    }
+    best.map(|(_, way)| way)
+}
+
+/// The ways to run a task of this group by one of its choices, one for each worker on which it will find room.
+fn ways<'f>(
+    field: &'f Field<'_>,
+    group: &'f Group<'_>,
+    lines: &'f [Option<Timeline>],
+    choice: &'f Choice,
+) -> impl Iterator<Item = Way> + 'f {
+    field.classes[choice.class].members.iter().filter_map(|&worker| {
+        let start = lines[worker.0 as usize].as_ref()?.earliest(choice.takes, choice.seconds)?;
+        Some(Way { worker, choice: *choice, start, shunned: shunned(&group.profile.avoid, worker) })
+    })
 }
 
 /// The record of why a task of this group runs where `winner` says: the best way on each class, as the timelines are.
@@ -86,14 +109,10 @@ pub(super) fn weigh(
     wait_weight: f64,
 ) -> Option<Arc<Decision>> {
     let term = |way: Way| weighed(view, (way.worker, way.choice.hardware), way.start, way.choice.seconds, way.shunned);
-    let others = group.choices.iter().filter_map(|choice| {
-        let is_winner = choice.class == winner.choice.class && choice.hardware == winner.choice.hardware;
-        let members = field.classes[choice.class].members.iter().filter(|_| !is_winner);
-        let ways = members.filter_map(|&worker| {
-            let start = lines[worker.0 as usize].as_ref()?.earliest(choice.takes, choice.seconds)?;
-            Some(Way { worker, choice: *choice, start, shunned: shunned(&group.profile.avoid, worker) })
-        });
-        ways.min_by(|a, b| (wait_weight * a.start + a.shunned).total_cmp(&(wait_weight * b.start + b.shunned))).map(term)
+    let is_winner = |choice: &&Choice| choice.class == winner.choice.class && choice.hardware == winner.choice.hardware;
+    let others = group.choices.iter().filter(|choice| !is_winner(choice)).filter_map(|choice| {
+        let least = |way: &Way| wait_weight * way.start + way.shunned;
+        ways(field, group, lines, choice).min_by(|a, b| least(a).total_cmp(&least(b))).map(term)
     });
     decided(Rule::Finish { wait_weight }, term(winner), others.collect(), None)
 }

@@ -4,18 +4,13 @@
 use super::Queues;
 use crate::decision::{decided, weighed};
 use crate::fleet::{Room, WorkerIndex};
-use crate::plan::{Move, View};
+use crate::plan::{Move, View, move_cost_s};
 use shared::fact::Rule;
 use shared::hardware::HardwareKind;
 use shared::id::TaskId;
 use shared::time::Time;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What a move costs beside the travel of the state: stopping, starting, reading it back, in seconds.
-const RESTART_S: f64 = 2.0;
-/// How fast state is taken to travel, in bytes per second.
-const STATE_BYTES_PER_S: f64 = 50e6;
 
 /// Looks at the fleet, one every check interval.
 #[derive(Debug, Default)]
@@ -98,7 +93,7 @@ pub(in super::super) fn migrate(
     let here_s = view.remaining_s(task, from, runner.hardware, runner.elapsed_s);
     let done_s = runner.elapsed_s * view.speed(from, runner.hardware) / view.speed(to, hardware);
     let there_s = view.remaining_s(task, to, hardware, done_s);
-    let cost_s = task.spec.state_bytes as f64 / STATE_BYTES_PER_S + RESTART_S;
+    let cost_s = move_cost_s(task);
     view.reserve(class, to, hardware);
     let stays = weighed(view, (from, runner.hardware), 0.0, here_s, 0.0);
     let goes = weighed(view, (to, hardware), 0.0, there_s, cost_s);
