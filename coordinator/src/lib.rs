@@ -5,12 +5,15 @@ mod blobs;
 mod config;
 mod driver;
 mod http;
+mod live;
 mod log;
 mod output;
 mod recorded;
 mod recorder;
 mod release;
 mod session;
+mod web;
+mod webhook;
 
 pub use config::Args;
 pub use recorded::Recorded;
@@ -82,12 +85,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let sessions = session::Sessions { core: core.clone(), output: output.clone(), access: access.clone(), cluster, epoch };
     let blobs = blobs::Blobs::open(&settings.data_dir.join("blobs")).context("making the folder for shipped files")?;
     let reports = Arc::new(Mutex::new(reports));
+    let webhook = settings.alert_webhook.clone().map(webhook::Webhook::start);
+    let (live, feed) = live::stream();
     let app = App {
         core,
         sessions,
         output,
         blobs,
         access,
+        live,
         health,
         recording,
         durable,
@@ -96,7 +102,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         settings: Arc::new(settings),
     };
     announce(&args, address)?;
+    let watching = tokio::spawn(live::run(app.clone(), feed, webhook));
     serve(listener, app, args.exit_with_parent).await?;
+    // It holds a way to the core, which ends when nobody does.
+    watching.abort();
     tracing::info!("stopping: what is in the log is being recorded");
     let ended = tokio::task::spawn_blocking(move || writer.join().is_ok() && recorder.join().is_ok());
     if !ended.await.unwrap_or(false) {

@@ -210,6 +210,11 @@ impl Worker {
         if class.requirement.unmet(&self.name, &self.inventory).is_some() { Vec::new() } else { self.fitting(class) }
     }
 
+    /// Whether it could run tasks of this class with nothing else there; remembered where a plan has asked before.
+    pub(crate) fn is_able(&self, id: ClassId, class: &Class) -> bool {
+        self.options.get(&id).map_or_else(|| !self.options(class).is_empty(), |options| !options.is_empty())
+    }
+
     /// The temperature at which it slows down, where its devices tell.
     pub fn throttle_c(&self) -> Option<f64> {
         self.inventory.devices.iter().filter_map(|device| device.throttle_c).min_by(f64::total_cmp)
