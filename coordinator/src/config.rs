@@ -39,6 +39,9 @@ pub struct Args {
     /// POST each change of an alert to this address, as JSON with a line of text for chat systems
     #[arg(long, value_name = "URL", value_parser = crate::webhook::parse_url)]
     pub alert_webhook: Option<reqwest::Url>,
+    /// Post a trace of each task that ends to this OpenTelemetry collector, by OTLP over HTTP, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL", value_parser = crate::trace::parse_collector)]
+    pub otlp: Option<reqwest::Url>,
     /// Write the address to this file once it listens
     #[arg(long, value_name = "FILE")]
     pub announce: Option<PathBuf>,
@@ -107,10 +110,11 @@ struct ConfigFile {
     policy: Option<String>,
     token_file: Option<PathBuf>,
     alert_webhook: Option<String>,
+    otlp: Option<String>,
 }
 
 /// Keys of the file that are not the balancer's.
-const OWN_KEYS: [&str; 7] = ["db_path", "data_dir", "host", "port", "policy", "token_file", "alert_webhook"];
+const OWN_KEYS: [&str; 8] = ["db_path", "data_dir", "host", "port", "policy", "token_file", "alert_webhook", "otlp"];
 
 /// What a coordinator runs with.
 #[derive(Debug, Clone)]
@@ -127,6 +131,8 @@ pub struct Settings {
     pub policy: String,
     /// Where changes of alerts are posted.
     pub alert_webhook: Option<reqwest::Url>,
+    /// Where traces are posted.
+    pub otlp: Option<reqwest::Url>,
     /// The token callers must have, where the operator gave one.
     pub token: Option<String>,
     /// The published table.
@@ -154,6 +160,7 @@ impl Settings {
             text.as_deref().map(parse).transpose().map_err(|problem| anyhow::anyhow!("{key}: {problem}"))
         };
         let alert_webhook = url("alert_webhook", file.alert_webhook, crate::webhook::parse_url)?;
+        let otlp = url("otlp", file.otlp, crate::trace::parse_collector)?;
         Ok(Self {
             db_path,
             data_dir,
@@ -161,6 +168,7 @@ impl Settings {
             port: args.port.or(file.port).unwrap_or(8080),
             policy,
             alert_webhook: args.alert_webhook.clone().or(alert_webhook),
+            otlp: args.otlp.clone().or(otlp),
             token: token(args.token_file.clone().or(file.token_file))?,
             balancer,
         })

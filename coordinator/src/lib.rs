@@ -12,6 +12,7 @@ mod recorded;
 mod recorder;
 mod release;
 mod session;
+mod trace;
 mod web;
 mod webhook;
 
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let database = recorder::open(&settings.db_path, settings.balancer, cluster, log.last_seq())?;
     let reports = database.reader().context("opening a second connection to the metrics database")?;
 
-    let wall_ms = wall_ms();
+    let (wall_ms, known) = (wall_ms(), log.last_seq());
     let clock = Clock::starting_at(resume_at(coordinator.state().at, wall_at, wall_ms));
     let mut first = Vec::new();
     coordinator.begin(clock.now(), cluster, wall_ms, env!("CARGO_PKG_VERSION"), &mut first);
@@ -103,6 +104,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     announce(&args, address)?;
     let watching = tokio::spawn(live::run(app.clone(), feed, webhook));
+    trace(&app, cluster, known);
     serve(listener, app, args.exit_with_parent).await?;
     // It holds a way to the core, which ends when nobody does.
     watching.abort();
@@ -136,6 +138,13 @@ impl Memory {
         })?;
         Ok(Self { coordinator, log, cluster: cluster.unwrap_or_else(|| ClusterId(auth::random())), wall_at })
     }
+}
+
+/// Begins to post traces of the tasks that end from now on, where someone wants them.
+fn trace(app: &App, cluster: ClusterId, known: u64) {
+    let Some(collector) = app.settings.otlp.clone() else { return };
+    let tracing = trace::Tracing { log_path: app.log_path.clone(), durable: app.durable.clone(), cluster, collector };
+    tokio::spawn(tracing.run(known));
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<std::thread::JoinHandle<()>> {

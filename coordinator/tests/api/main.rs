@@ -3,4 +3,5 @@
 mod daemon;
 mod live;
 mod start;
+mod traces;
 mod wire;
