@@ -50,6 +50,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Task(args) => task::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Workers(args) => workers::run(args).await,
         Command::Drain(args) => workers::set("drain", args).await,
         Command::Cordon(args) => workers::set("cordon", args).await,
