@@ -9,6 +9,8 @@ use common::{Place, Running, eventually};
 use serde_json::Value;
 use std::process::Command;
 
+const TOKEN: &str = "ek_0123456789abcdef";
+
 /// A coordinator, and workers where the test wants some; ended with the test.
 struct Farm {
     place: Place,
@@ -18,9 +20,11 @@ struct Farm {
 }
 
 impl Farm {
-    fn start(workers: &[&str]) -> Self {
+    fn start(workers: &[&str], more: &[&str]) -> Self {
         let place = Place::with("");
-        let coordinator = daemon(place.command(&["coordinator", "--port", "0", "--announce", "url", "--check-interval", "2s"]));
+        place.write("token", TOKEN);
+        let words = ["coordinator", "--port", "0", "--announce", "url", "--check-interval", "2s"];
+        let coordinator = daemon(place.command(&[&words[..], more].concat()));
         let url =
             eventually("the coordinator listens", || Some(place.read("url").trim().to_owned()).filter(|url| !url.is_empty()));
         let mut farm = Self { place, url, _coordinator: coordinator, workers: Vec::new() };
@@ -89,7 +93,7 @@ fn quantiles(sorted: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium"]
 async fn a_suite_is_seen_running_and_its_log_and_a_worker_is_drained_and_an_alert_is_shown() {
-    let farm = Farm::start(&["ada", "bea", "cyd"]);
+    let farm = Farm::start(&["ada", "bea", "cyd"], &[]);
     let mut tab = Tab::open(&farm.place.path("."), &farm.url, 1400, 1000).await;
     tab.until("three workers are shown", "document.querySelector('#fleet-told').textContent.includes('of 3 workers')").await;
     let script = "for i in $(seq 1 300); do echo line-$i $(date +%s%3N); sleep 0.1; done";
@@ -138,7 +142,7 @@ async fn a_suite_is_seen_running_and_its_log_and_a_worker_is_drained_and_an_aler
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium"]
 async fn a_thousand_workers_are_shown_and_how_smoothly_is_printed() {
-    let farm = Farm::start(&[]);
+    let farm = Farm::start(&[], &[]);
     let _fakes = fakes::start(&farm.url, 1_000);
     let mut tab = Tab::open(&farm.place.path("."), &farm.url, 1400, 1000).await;
     tab.until("all are shown", "document.querySelector('#fleet-told').textContent.includes('of 1000 workers')").await;
@@ -159,4 +163,24 @@ async fn a_thousand_workers_are_shown_and_how_smoothly_is_printed() {
     .await;
     tab.picture("thousand-dark").await;
     assert!(tab.complaints.is_empty(), "{:?}", tab.complaints);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium"]
+async fn where_a_token_is_needed_the_page_asks_until_it_is_right() {
+    let farm = Farm::start(&[], &["--host", "0.0.0.0", "--token-file", "token"]);
+    let url = farm.url.replace("0.0.0.0", "127.0.0.1");
+    let mut tab = Tab::open(&farm.place.path("."), &url, 900, 700).await;
+    for (typed, is_right) in [("wrong", false), (TOKEN, true)] {
+        tab.until("the page asks", "document.querySelector('#token').open").await;
+        tab.eval(&format!("document.querySelector('#token-text').value = '{typed}'")).await;
+        tab.click("#token button").await;
+        let shown = if is_right {
+            "document.querySelector('#connection').textContent === 'live'"
+        } else {
+            "!document.querySelector('#token-wrong').hidden"
+        };
+        tab.until("the answer is shown", shown).await;
+    }
+    tab.until("nothing has joined", "document.querySelector('#fleet-told').textContent.includes('No worker has joined')").await;
 }

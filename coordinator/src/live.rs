@@ -3,6 +3,7 @@
 //! Only the newest frame is kept. A viewer that took the frame before it gets what changed since; one that was too slow gets
 //! the whole newest frame and never a backlog, so that no viewer costs memory and none slows a worker.
 
+use crate::driver::Ending;
 use crate::http::App;
 use crate::http::status::{self, Glance};
 use crate::webhook::Webhook;
@@ -18,12 +19,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often a frame is made.
 const TICK: Duration = Duration::from_millis(500);
 /// Ticks between two looks at the disk.
 const DISK_TICKS: u64 = 20;
+/// How long the core may take to answer before what was seen last is told again.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Who may watch at a time; one more is told to come back.
 const VIEWERS_MAX: usize = 64;
 
@@ -126,6 +129,22 @@ impl Seen {
             events: core.pulse().events().cloned().collect(),
         }
     }
+
+    /// A frame without what is not the core's: its number, alerts, history.
+    fn frame(self, app: &App) -> LiveFrame {
+        let AtWork { running, running_total, hardware } = self.at_work;
+        LiveFrame {
+            is_whole: true,
+            status: status::compose(app, self.glance),
+            pulse: self.pulse,
+            hardware,
+            workers: self.workers,
+            running,
+            running_total,
+            events: self.events,
+            ..LiveFrame::default()
+        }
+    }
 }
 
 /// Makes a frame each tick and judges the alerts, until the coordinator ends.
@@ -134,55 +153,58 @@ pub async fn run(app: App, feed: Feed, webhook: Option<Webhook>) {
     let mut history = History::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut number, mut disk) = (0_u64, None);
+    let (mut number, mut disk, mut asked) = (0_u64, None, None);
     loop {
         ticks.tick().await;
         if number.is_multiple_of(DISK_TICKS) {
             disk = disk_of(app.settings.data_dir.clone()).await;
         }
-        let Ok(Seen { glance, pulse, workers, at_work, events }) = app.core.read(Seen::of).await else { return };
-        let now = Time((glance.now_s * 1e6) as u64);
-        let status = status::compose(&app, glance);
-        let signs = Signs {
-            workers: &workers,
-            bottlenecks: &status.bottlenecks,
-            pulse,
-            impossible: status.impossible.len() as u64,
-            log_problem: status.log_problem.as_deref(),
-            database_problem: status.database_problem.as_deref(),
-            disk,
+        let mut reading = asked.take().unwrap_or_else(|| Box::pin(app.core.read(Seen::of)));
+        let mut frame = match timeout(ANSWER_MAX, &mut reading).await {
+            Ok(Ok(seen)) => seen.frame(&app),
+            Ok(Err(Ending)) => return,
+            Err(_) => {
+                // What is read is told when all that happened before is on disk. While the log cannot be written, what was seen
+                // last stays, with what is wrong now.
+                asked = Some(reading);
+                let Some(last) = feed.newest() else { continue };
+                LiveFrame { status: status::stalled(&app, &last.status), ..LiveFrame::clone(&last) }
+            }
         };
-        let changes = alerts.judge(now, &signs);
-        tell(&changes, webhook.as_ref());
-        let mut raised = alerts.raised();
-        let alerts_total = raised.len() as u64;
-        raised.truncate(ALERTS_MAX);
         number += 1;
-        let AtWork { running, running_total, hardware } = at_work;
-        let mut frame = LiveFrame {
-            number,
-            is_whole: true,
-            status,
-            pulse,
-            hardware,
-            alerts: raised,
-            alerts_total,
-            workers,
-            running,
-            ended: Vec::new(),
-            running_total,
-            events,
-            history: Vec::new(),
-        };
+        frame.number = number;
+        judge(&mut frame, &mut alerts, disk, webhook.as_ref());
         history.take_in(&frame);
         frame.history = history.points.iter().cloned().collect();
         feed.publish(frame);
     }
 }
 
+fn judge(frame: &mut LiveFrame, alerts: &mut Alerts, disk: Option<Disk>, webhook: Option<&Webhook>) {
+    let status = &frame.status;
+    let signs = Signs {
+        workers: &frame.workers,
+        bottlenecks: &status.bottlenecks,
+        pulse: frame.pulse,
+        impossible: status.impossible.len() as u64,
+        log_problem: status.log_problem.as_deref(),
+        database_problem: status.database_problem.as_deref(),
+        disk,
+    };
+    let changes = alerts.judge(Time((status.now_s * 1e6) as u64), &signs);
+    tell(&changes, webhook);
+    frame.alerts = alerts.raised();
+    frame.alerts_total = frame.alerts.len() as u64;
+    frame.alerts.truncate(ALERTS_MAX);
+}
+
 impl Feed {
+    fn newest(&self) -> Option<Arc<LiveFrame>> {
+        self.0.borrow().as_ref().map(|published| published.whole.clone())
+    }
+
     fn publish(&self, frame: LiveFrame) {
-        let before = self.0.borrow().as_ref().map(|published| published.whole.clone());
+        let before = self.newest();
         let (whole_text, delta_text) = (OnceLock::new(), OnceLock::new());
         let published = Published { whole: Arc::new(frame), before, whole_text, delta_text };
         self.0.send_replace(Some(Arc::new(published)));

@@ -2,6 +2,8 @@
 
 mod draw;
 mod plain;
+#[cfg(test)]
+mod tests;
 
 use crate::client::Connection;
 use crate::live::LiveStream;

@@ -48,6 +48,7 @@ impl Coordinator {
             match obstacle(worker, class) {
                 Some(Obstacle::Absent) => found.absent += 1,
                 Some(Obstacle::Closed) => found.closed += 1,
+                Some(Obstacle::Distrusted) => found.distrusted += 1,
                 Some(Obstacle::HeldBack) => found.held_back += 1,
                 Some(Obstacle::Full) => found.full += 1,
                 None => {}
@@ -61,6 +62,7 @@ impl Coordinator {
 enum Obstacle {
     Absent,
     Closed,
+    Distrusted,
     HeldBack,
     Full,
 }
@@ -72,6 +74,9 @@ fn obstacle(worker: &Worker, class: &Class) -> Option<Obstacle> {
     }
     if worker.admission != Admission::Open {
         return Some(Obstacle::Closed);
+    }
+    if !worker.health.admits() {
+        return Some(Obstacle::Distrusted);
     }
     if !worker.admits() {
         return Some(Obstacle::HeldBack);
@@ -101,12 +106,14 @@ fn words(found: &Bottleneck, workers: u64) -> String {
         return format!("{head}: none of {workers} workers could ever run {}", if found.tasks == 1 { "it" } else { "them" });
     }
     let have = if found.able == 1 { "1 worker has it".into() } else { format!("{} workers have it", found.able) };
+    let room = found.able - found.full - found.closed - found.distrusted - found.held_back - found.absent;
     let parts = [
         (found.full, "full"),
         (found.closed, "cordoned or draining"),
+        (found.distrusted, "not trusted after failures"),
         (found.held_back, "used by others"),
         (found.absent, "not heard"),
-        (found.able - found.full - found.closed - found.held_back - found.absent, "with room"),
+        (room, "with room"),
     ];
     let parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count > 0).collect();
     let what = match parts.as_slice() {

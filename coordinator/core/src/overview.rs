@@ -79,6 +79,7 @@ fn row(worker: &Worker, silent_s: Option<u64>) -> WorkerRow {
         name: worker.name.to_string(),
         state: worker_state(worker.presence),
         admission: worker.admission,
+        breaker: worker.health.breaker(),
         held_back: worker.foreign.is_held_back(),
         simulated: worker.inventory.labels.get(SIMULATED).is_some_and(|value| value == "true"),
         slots: worker.inventory.slots,

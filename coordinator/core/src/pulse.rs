@@ -192,6 +192,7 @@ fn is_notable(what: &What) -> bool {
         | What::WorkerJoined { .. }
         | What::WorkerSuspected { .. }
         | What::WorkerHeldBack { .. }
+        | What::BreakerMoved { .. }
         | What::WorkerDisconnected { .. }
         | What::WorkerLeft { .. }
         | What::WorkerSet { .. }

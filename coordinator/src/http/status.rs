@@ -73,6 +73,13 @@ pub fn compose(app: &App, glance: Glance) -> Status {
     }
 }
 
+/// The status that was told last, while the core cannot tell another, with what the shell knows now.
+pub fn stalled(app: &App, last: &Status) -> Status {
+    let (facts_recorded, database_problem) = app.recording.state();
+    let (now_s, log_problem) = (app.core.clock.now().seconds(), app.health.problem());
+    Status { now_s, facts_recorded, database_problem, log_problem, ..last.clone() }
+}
+
 /// How the coordinator was started, with its defaults.
 #[utoipa::path(get, path = "/api/config", responses((status = 200, body = ConfigView)))]
 pub async fn config(State(app): State<App>) -> Result<Json<ConfigView>, ApiError> {

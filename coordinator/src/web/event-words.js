@@ -17,6 +17,8 @@ const WORDS = {
   worker_joined: (fact) => [`${fact.worker} joined`],
   worker_suspected: (fact) => [`${fact.worker} gets no new work`, fact.why],
   worker_held_back: (fact) => [fact.is_held_back ? `${fact.worker} gets no new work: others use it` : `${fact.worker} gets work again`],
+  breaker_moved: (fact) => [{ closed: `${fact.worker} is trusted with work again`, open: `${fact.worker} is not trusted with work for a while`,
+    half_open: `${fact.worker} gets one attempt, to see` }[fact.breaker]],
   worker_disconnected: (fact) => [`${fact.worker} was cut off`, fact.why],
   worker_left: (fact) => [`${fact.worker} is gone`, fact.why],
   worker_set: (fact) => [`${fact.worker} was set to ${fact.admission} by an operator`],

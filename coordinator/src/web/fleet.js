@@ -76,7 +76,7 @@ function cell(context, x, y, side, row, scale, measure, colours) {
     context.fillRect(x, y, side, side);
   }
   if (row.state !== "ready") frame(context, x, y, side, colours.bad, 2);
-  else if (row.admission !== "open" || row.held_back) frame(context, x, y, side, colours.quiet, 2);
+  else if (standing(row) !== "ready") frame(context, x, y, side, colours.quiet, 2);
   if (row.simulated && side >= CELL_MIN - SPACE) corner(context, x, y, side, colours);
   if (row.name === chosen) frame(context, x - 1, y - 1, side + 2, colours.ink, 3);
 }

@@ -32,6 +32,7 @@ export const timeOfDay = (date) => date.toLocaleTimeString([], { hour12: false }
 export function standing(worker) {
   if (worker.state !== "ready") return { ready: "ready", suspect: "not heard", disconnected: "disconnected", gone: "gone" }[worker.state];
   if (worker.admission !== "open") return worker.admission;
+  if (worker.breaker !== "closed") return "not trusted";
   return worker.held_back ? "used by others" : "ready";
 }
 

@@ -197,3 +197,29 @@ pub async fn accept(receiver: &TcpListener) -> (TcpStream, Value) {
         assert!(bytes > 0, "the note ends early: {text}");
     }
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_is_an_alert_although_the_core_stands_still() {
+    let folder = folder();
+    let daemon = Daemon::start_limited(folder.path(), 4_096);
+    let large = json!({"command": ["true"], "env": {"LARGE": "x".repeat(200_000)}});
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let submit = reqwest::Client::new().post(format!("{}/api/tasks", daemon.url)).json(&large);
+        // One that cannot be written waits, or is refused.
+        let accepted = submit.timeout(Duration::from_secs(2)).send().await.is_ok_and(|answer| answer.status() == 202);
+        if !accepted {
+            break;
+        }
+        assert!(Instant::now() < deadline, "everything can be written");
+    }
+    loop {
+        let shown: Value =
+            reqwest::get(format!("{}/api/alerts", daemon.url)).await.expect("it answers").json().await.expect("JSON");
+        if shown["alerts"][0]["kind"] == "log_unwritable" {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no alert: {shown}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

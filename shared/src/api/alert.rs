@@ -26,6 +26,8 @@ pub enum AlertKind {
     DiskFull,
     /// A worker is not heard.
     WorkerSilent,
+    /// Attempts in a row failed on a worker for reasons that were not theirs: its breaker is not closed.
+    WorkerDistrusted,
     /// A worker runs slower than its normal, or as hot as it may.
     WorkerThrottled,
     /// Some workers are full while others idle.
@@ -46,6 +48,7 @@ impl AlertKind {
             AlertKind::DatabaseUnavailable => "database_unavailable",
             AlertKind::DiskFull => "disk_full",
             AlertKind::WorkerSilent => "worker_silent",
+            AlertKind::WorkerDistrusted => "worker_distrusted",
             AlertKind::WorkerThrottled => "worker_throttled",
             AlertKind::LoadDeviation => "load_deviation",
             AlertKind::StartLatency => "start_latency",
@@ -100,6 +103,8 @@ pub struct Bottleneck {
     pub closed: u64,
     /// Of those, kept from new work because others use them.
     pub held_back: u64,
+    /// Of those, kept from new work because attempts in a row failed there.
+    pub distrusted: u64,
     /// Of those, not heard.
     pub absent: u64,
     /// All of it in a sentence: `3 tasks wait for cuda: 2 workers have it, both full`.

@@ -4,7 +4,7 @@
 //! frame before it; one that follows a frame its reader did not get is whole again. [`LiveFrame::follow`] says how they add up.
 
 use super::{Alert, Status, WorkerState};
-use crate::fact::{Admission, Fact};
+use crate::fact::{Admission, BreakerState, Fact};
 use crate::hardware::{HardwareKind, Load};
 use crate::id::TaskId;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,8 @@ pub struct WorkerRow {
     pub state: WorkerState,
     /// Which work it receives.
     pub admission: Admission,
+    /// Whether it is trusted with work.
+    pub breaker: BreakerState,
     /// Whether others use it, so that it gets no new work.
     pub held_back: bool,
     /// Whether its owner says that it stands for a machine that does not exist (`--label simulated=true`).

@@ -3,7 +3,7 @@
 use super::super::status::figures;
 use crate::screen::{duration, table};
 use shared::api::{LiveFrame, RunningRow, WorkerRow, WorkerState};
-use shared::fact::Admission;
+use shared::fact::{Admission, BreakerState};
 
 /// Workers and attempts that are listed.
 const ROWS_MAX: usize = 50;
@@ -100,6 +100,7 @@ pub fn standing(row: &WorkerRow) -> &'static str {
         (WorkerState::Gone, _) => "gone",
         (WorkerState::Ready, Admission::Cordoned) => "cordoned",
         (WorkerState::Ready, Admission::Draining) => "draining",
+        (WorkerState::Ready, Admission::Open) if row.breaker != BreakerState::Closed => "not trusted",
         (WorkerState::Ready, Admission::Open) if row.held_back => "used by others",
         (WorkerState::Ready, Admission::Open) => "ready",
     }

@@ -22,6 +22,7 @@ impl Limit {
             // Counts of what must not be.
             AlertKind::LogUnwritable => (1.0, Some(1.0), 0.5, 0),
             AlertKind::DatabaseUnavailable => (1.0, None, 0.5, 5),
+            AlertKind::WorkerDistrusted => (1.0, None, 0.5, 0),
             AlertKind::TasksImpossible => (1.0, None, 0.5, 10),
             // The share of the disk in use.
             AlertKind::DiskFull => (0.90, Some(0.97), 0.03, 0),

@@ -1,7 +1,7 @@
 //! What is measured for alerts, each with its sentence.
 
 use shared::api::{AlertKind, Bottleneck, PulseView, WorkerRow, WorkerState};
-use shared::fact::Admission;
+use shared::fact::{Admission, BreakerState};
 
 /// Workers that did not come back are no longer spoken of after this long.
 const FORGOTTEN_S: u64 = 3_600;
@@ -54,7 +54,7 @@ pub(super) fn read(signs: &Signs<'_>, is_raised: impl Fn(AlertKind, &str) -> boo
         [deviation(signs.workers), start_latency(signs.pulse), queue_age(signs.bottlenecks), impossible(signs.impossible)];
     let workers = signs.workers.iter().flat_map(|worker| {
         let was_silent = is_raised(AlertKind::WorkerSilent, &worker.name);
-        [silence(worker, was_silent), throttling(worker), disk_of_worker(worker)]
+        [silence(worker, was_silent), distrust(worker), throttling(worker), disk_of_worker(worker)]
     });
     coordinator.into_iter().chain(fleet.into_iter().flatten()).chain(workers.flatten()).collect()
 }
@@ -89,6 +89,14 @@ fn silence(worker: &WorkerRow, was_raised: bool) -> Option<Reading> {
         }
     };
     Some(Reading { kind: AlertKind::WorkerSilent, subject: name.clone(), value: silent_s as f64, message })
+}
+
+fn distrust(worker: &WorkerRow) -> Option<Reading> {
+    let (subject, kind) = (worker.name.clone(), AlertKind::WorkerDistrusted);
+    let message = format!(
+        "attempts in a row failed on {subject} for reasons that were not theirs: it is tried again one attempt at a time; look at the machine, then `evenkeel uncordon {subject}` trusts it at once"
+    );
+    (worker.breaker != BreakerState::Closed).then_some(Reading { kind, subject, value: 1.0, message })
 }
 
 fn throttling(worker: &WorkerRow) -> Option<Reading> {

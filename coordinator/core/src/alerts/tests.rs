@@ -2,7 +2,7 @@
 
 use super::*;
 use shared::api::{PulseView, WorkerRow, WorkerState};
-use shared::fact::Admission;
+use shared::fact::{Admission, BreakerState};
 use shared::hardware::Load;
 
 fn row(name: &str) -> WorkerRow {
@@ -10,6 +10,7 @@ fn row(name: &str) -> WorkerRow {
         name: name.into(),
         state: WorkerState::Ready,
         admission: Admission::Open,
+        breaker: BreakerState::Closed,
         held_back: false,
         simulated: false,
         slots: 4,
@@ -111,6 +112,15 @@ fn a_hot_worker_is_told_and_what_is_not_measured_is_no_alert() {
     assert_eq!(told(&mut alerts, 11, &signs(&at(Some(91.0)))), ["+worker_throttled w Warning"]);
     assert!(told(&mut alerts, 12, &signs(&at(Some(87.0)))).is_empty());
     assert_eq!(told(&mut alerts, 13, &signs(&at(Some(70.0)))), ["-worker_throttled w"]);
+}
+
+#[test]
+fn a_worker_that_fails_what_it_is_given_is_an_alert_until_it_is_trusted_again() {
+    let mut alerts = Alerts::default();
+    let with = |breaker| [WorkerRow { breaker, ..row("w") }];
+    assert_eq!(told(&mut alerts, 0, &signs(&with(BreakerState::Open))), ["+worker_distrusted w Warning"]);
+    assert!(told(&mut alerts, 60, &signs(&with(BreakerState::HalfOpen))).is_empty());
+    assert_eq!(told(&mut alerts, 61, &signs(&with(BreakerState::Closed))), ["-worker_distrusted w"]);
 }
 
 #[test]
