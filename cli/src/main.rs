@@ -10,7 +10,9 @@ mod task_options;
 
 use args::{Cli, Command};
 use clap::Parser;
-use commands::{cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers};
+use commands::{
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 mod args;
 mod checkpoint;
 mod clock;
+mod criu;
 mod disk;
 mod driver;
 mod files;
@@ -50,12 +51,16 @@ const LOOK: Duration = Duration::from_secs(2);
 ///
 /// An error is one of usage or one that trying again cannot mend; it says what to do.
 pub async fn run(args: Args) -> Result<()> {
-    let settings = Settings::new(&args)?;
+    let mut settings = Settings::new(&args)?;
+    let criu = tokio::task::spawn_blocking(criu::check).await?;
+    let label = if criu.is_ok() { "available" } else { "unavailable" };
+    settings.machine.labels.insert(criu::LABEL.into(), label.into());
     let work = Arc::new(WorkDir::open(&settings.work_dir)?);
     let identity = work.identity()?;
     let (said, hears) = mpsc::channel(SAID_MAX);
-    let (runners, kept, left) =
-        Runners::find(work.clone(), &settings.env, settings.machine.slots as usize, said).await.context("looking for what runs")?;
+    let (runners, kept, left) = Runners::find(work.clone(), &settings.env, settings.machine.slots as usize, said)
+        .await
+        .context("looking for what runs")?;
     let held: BTreeSet<_> = kept.iter().map(|kept| kept.attempt).chain(left.iter().map(|exit| exit.attempt)).collect();
     work.sweep(&held)?;
     files::prune(&work.layout().blobs(), files::CACHE_BYTES_MAX).context("clearing the cache of files")?;
@@ -86,6 +91,7 @@ pub async fn run(args: Args) -> Result<()> {
         slots = settings.machine.slots,
         work_dir = %work.layout().root().display(),
         held = held.len(),
+        criu = criu.err().unwrap_or_else(|| label.into()),
         "worker for {}",
         settings.endpoint.authority
     );

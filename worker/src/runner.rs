@@ -10,6 +10,7 @@
 
 mod attempt;
 pub mod journal;
+mod outcome;
 mod serve;
 pub mod wire;
 

@@ -1,8 +1,9 @@
 //! The loop of a runner: hears daemons and its own attempts, keeps the table of what it holds, and watches the lease.
 
-use super::attempt::{self, Around, Happened, Orders, kernel_kills};
+use super::attempt::{self, Around, Happened, Orders};
 use super::journal::Journal;
-use super::wire::{Exit, FromRunner, Frames, Hello, Kept, ToRunner, put};
+use super::outcome::kernel_kills;
+use super::wire::{Exit, Frames, FromRunner, Hello, Kept, ToRunner, put};
 use super::{EXITS, SOCKET, WARM};
 use crate::clock;
 use crate::suite::WarmPool;
@@ -135,7 +136,8 @@ impl Runner {
     fn watch_lease(&mut self) {
         if self.lease.is_some_and(|until| until <= clock::now()) {
             self.lease = None;
-            let running: Vec<Attempt> = self.held.iter().filter(|(_, held)| held.kept.exit.is_none()).map(|(one, _)| *one).collect();
+            let running: Vec<Attempt> =
+                self.held.iter().filter(|(_, held)| held.kept.exit.is_none()).map(|(one, _)| *one).collect();
             for attempt in running {
                 self.end(attempt, Duration::ZERO, Reason::LeaseEnded);
             }
@@ -150,6 +152,8 @@ impl Runner {
                 self.env = Arc::new(env.into_iter().map(|(name, value)| (own(name), own(value))).collect());
             }
             ToRunner::Lease { until } => self.lease = Some(until),
+            // One that is ending takes nothing: its daemon will miss it and say so.
+            ToRunner::Run { .. } if self.is_leaving => {}
             ToRunner::Run { start, ordered } => self.start(*start, ordered),
             ToRunner::Save { attempt, until } => {
                 if let Some(held) = self.held.get_mut(&attempt) {

@@ -222,7 +222,8 @@ impl Frames {
                 return Err(io::Error::other(format!("a message of {length} bytes is announced")));
             }
             let Some(body) = self.bytes.get(at + 4..at + 4 + length) else { break };
-            let message = rmp_serde::from_slice(body).map_err(|error| io::Error::other(format!("a message makes no sense: {error}")))?;
+            let message =
+                rmp_serde::from_slice(body).map_err(|error| io::Error::other(format!("a message makes no sense: {error}")))?;
             messages.push(message);
             at += 4 + length;
         }

@@ -8,7 +8,8 @@ use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Digest, Epoch, Session, TaskId};
 use shared::outcome::Outcome;
 use shared::protocol::{
-    Envelope, FromCoordinator, FromWorker, HeldAttempt, HeldResult, Hello, ResultAnswer, SUBPROTOCOL_JSON, Start, Welcome, WorkerInventory,
+    Envelope, FromCoordinator, FromWorker, HeldAttempt, HeldResult, Hello, ResultAnswer, SUBPROTOCOL_JSON, Start, Welcome,
+    WorkerInventory,
 };
 use shared::task::{TaskSpec, Work};
 use std::collections::{BTreeMap, VecDeque};
@@ -55,8 +56,7 @@ impl Coordinator {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound").to_string();
         let (found, sockets) = mpsc::channel(16);
-        let blobs: Blobs =
-            Arc::new(Mutex::new(blobs.into_iter().map(|(digest, bytes)| (digest.to_string(), bytes)).collect()));
+        let blobs: Blobs = Arc::new(Mutex::new(blobs.into_iter().map(|(digest, bytes)| (digest.to_string(), bytes)).collect()));
         let kept = blobs.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {

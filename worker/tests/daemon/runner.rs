@@ -164,7 +164,8 @@ async fn what_the_daemon_had_ordered_before_it_was_killed_is_known_to_the_next_o
     let mut coordinator = Coordinator::start(Vec::new()).await;
     let mut first = daemon(&coordinator.address, dir.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
-    let minds = "trap 'touch told; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; echo $$ > pid; while :; do sleep 0.02; done";
+    let minds =
+        "trap 'touch told; while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; echo $$ > pid; while :; do sleep 0.02; done";
     talk.say(vec![start(1, shell(minds))]).await;
     pid_of(dir.path(), 1).await;
     talk.say(vec![FromCoordinator::Cancel { attempt: attempt(1), grace_ms: 25_000 }]).await;

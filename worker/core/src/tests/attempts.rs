@@ -184,7 +184,14 @@ fn tests_are_told_at_once_and_again_to_a_new_session() {
 
 /// What an earlier life of the daemon left of an attempt.
 fn held(attempt: Attempt, found: Found, log_bytes: u64) -> Held {
-    Held { attempt, limits: Timeouts { run_s: Some(10.0), ..Timeouts::default() }, can_save: true, found, tests: Vec::new(), log_bytes }
+    Held {
+        attempt,
+        limits: Timeouts { run_s: Some(10.0), ..Timeouts::default() },
+        can_save: true,
+        found,
+        tests: Vec::new(),
+        log_bytes,
+    }
 }
 
 #[test]
@@ -234,7 +241,11 @@ fn what_the_runner_ended_with_the_lease_is_nobodys_result() {
     let (outcome, by) = (Outcome::bare(Ended::Passed), Some(Reason::LeaseEnded));
     let effects = bench.step(Event::Ended { attempt: one, outcome, log_bytes: 0, is_clean: true, by });
     assert_eq!(effects[..2], [Effect::Forget { attempt: one }, Effect::Discard { attempt: one }]);
-    assert_eq!((finished(&effects), inventory(&effects).attempts), (Vec::new(), Vec::new()), "the coordinator learns that it is gone");
+    assert_eq!(
+        (finished(&effects), inventory(&effects).attempts),
+        (Vec::new(), Vec::new()),
+        "the coordinator learns that it is gone"
+    );
 }
 
 #[test]

@@ -65,7 +65,11 @@ fn the_lease_runs_from_when_the_acknowledged_heartbeat_was_sent() {
     assert!(!bench.step(Event::Woke).contains(&ends));
     bench.now = proven + BEAT + LEASE;
     assert!(bench.step(Event::Woke).contains(&ends));
-    assert_eq!(bench.step(ended(one, 5)), [Effect::Forget { attempt: one }, Effect::Discard { attempt: one }], "nobody waits for it");
+    assert_eq!(
+        bench.step(ended(one, 5)),
+        [Effect::Forget { attempt: one }, Effect::Discard { attempt: one }],
+        "nobody waits for it"
+    );
 }
 
 #[test]

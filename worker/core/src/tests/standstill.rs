@@ -39,7 +39,7 @@ fn standing() -> (Bench, Attempt) {
     assert_eq!(bench.hear(checkpoint(one)), [Effect::Save { attempt: one, until }]);
     assert_eq!(bench.step(Event::Stopped { attempt: one, is_saved: true }), [Effect::Store { attempt: one }]);
     let told = Effect::Send(FromWorker::Quiesced { attempt: one, checkpoint: state() });
-    assert_eq!(bench.step(stored(one)), [told.clone()]);
+    assert_eq!(bench.step(stored(one)), std::slice::from_ref(&told));
     assert_eq!(bench.hear(checkpoint(one)), [told], "asked again, it says so again");
     (bench, one)
 }
