@@ -3,7 +3,7 @@
 #[expect(dead_code, reason = "each test program uses its part of it")]
 mod common;
 
-use common::{Ended, Place, Running, eventually, signal};
+use common::{Ended, Place, Running, eventually, runners, signal};
 use serde_json::Value;
 
 /// A coordinator and the workers `a` and `b`.
@@ -96,12 +96,8 @@ impl Farm {
     }
 
     fn kill_runner(&self, worker: usize) {
-        let folder = self.place.path(NAMES[worker]).canonicalize().expect("it is there").join("runners");
-        for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
-            let words = std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
-            if words.contains(&format!("--runner\0{}", folder.display())) {
-                signal(entry.file_name().to_string_lossy().parse().expect("a number"), "KILL");
-            }
+        for runner in runners(&self.place.path(NAMES[worker])) {
+            signal(runner, "KILL");
         }
     }
 
