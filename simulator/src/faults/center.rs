@@ -42,13 +42,33 @@ pub enum Death {
     PowerLost,
 }
 
+/// Where in its work a program dies: at the end of a commit, after so many others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeathPoint {
+    /// How many commits come before.
+    pub after: u64,
+    /// How far it gets.
+    pub at: DeathPhase,
+}
+
+/// How far a program gets with a commit and what follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeathPhase {
+    /// Nothing is on disk.
+    BeforeWrite,
+    /// All is on disk, and nobody was told.
+    AfterWrite,
+    /// So many effects happened.
+    AfterEffects(usize),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Center {
     /// What survives the program.
     pub disk: LogDisk,
-    /// After so many effects of the next release the program dies.
-    pub dies_in_release: Option<usize>,
+    /// Where in its work the program dies.
+    pub dies: Option<DeathPoint>,
     dial: Dial,
     /// By how much the wall clock is wrong, in milliseconds.
     pub wall_error_ms: i64,
@@ -64,7 +84,7 @@ impl Center {
     pub fn new(ppm: i64) -> Self {
         Self {
             disk: LogDisk::default(),
-            dies_in_release: None,
+            dies: None,
             dial: Dial::new(Time::ZERO, Time::ZERO, ppm),
             wall_error_ms: 0,
             process: None,
@@ -125,7 +145,7 @@ impl Center {
         }
         self.stall = None;
         self.unread.clear();
-        self.dies_in_release = None;
+        self.dies = None;
         for wire in wires {
             match death {
                 Death::PowerLost => {}
@@ -193,7 +213,7 @@ impl Center {
         match alarm {
             CenterAlarm::Start => {}
             CenterAlarm::Committed => {
-                if process.committed(around, &mut self.disk, &mut self.dies_in_release) {
+                if process.committed(around, &mut self.disk, &mut self.dies) {
                     self.die(around, Death::Killed);
                     around.soon(0.05, 20.0, Happening::Center(0, CenterAlarm::Start));
                 }
@@ -216,11 +236,7 @@ impl Center {
             return;
         }
         if let Some(process) = &mut self.process {
-            let is_dead = process.drive(around, &mut self.disk, &mut self.dies_in_release);
-            if is_dead {
-                self.die(around, Death::Killed);
-                around.soon(0.05, 20.0, Happening::Center(0, CenterAlarm::Start));
-            }
+            process.drive(around, &self.disk);
         }
     }
 

@@ -80,8 +80,8 @@ pub fn run(args: &ChaosArgs) -> Result<ExitCode, SimError> {
         #[cfg(planted)]
         shared::planted::plant(args.bug.unwrap_or(0));
     };
+    prepare();
     if let Some(seed) = args.seed {
-        prepare();
         return run_one(args, seed);
     }
     let sweep = sweep::sweep(args.from..args.from.saturating_add(args.seeds), args.hours, jobs, 10, prepare);

@@ -14,10 +14,13 @@ use crate::network::Direction;
 use coordinator_core::Command;
 use shared::fact::{Admission, What};
 use shared::time::Time;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// How long after the last trouble every task must have its verdict.
 const PROGRESS_MAX: Duration = Duration::from_secs(4 * 3600);
+/// How long after the last trouble attempts that nobody wants may be live.
+const CANCEL_MAX: Duration = Duration::from_secs(120);
 /// How long after the last verdict nothing may be left.
 const QUIET_MAX: Duration = Duration::from_secs(300);
 /// More happenings than this at one time are a farm that runs on the spot.
@@ -49,8 +52,9 @@ pub struct Story {
     pub sights: Sights,
     /// How many things happened.
     pub events: u64,
-    /// Tasks, and attempts of them.
+    /// Tasks that were accepted.
     pub tasks: usize,
+    /// Attempts of them.
     pub attempts: usize,
     /// How long the run was, in virtual time.
     pub length: Time,
@@ -62,12 +66,19 @@ pub struct Story {
 pub fn run(setting: Setting, trace: Trace) -> Story {
     let seed = setting.seed;
     let mut farm = Farm::new(setting, trace);
-    farm.start();
-    farm.trouble();
-    let until = Time::ZERO + farm.around.setting.length();
-    farm.run_until(until);
-    farm.heal();
-    farm.settle();
+    let whole = AssertUnwindSafe(|| {
+        farm.start();
+        farm.trouble();
+        let until = Time::ZERO + farm.around.setting.length();
+        farm.run_until(until);
+        farm.heal();
+        farm.settle();
+    });
+    if let Err(panic) = catch_unwind(whole) {
+        let said = panic.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned()));
+        farm.around.witness.accuse(farm.around.now, "assertion", said.unwrap_or_default());
+    }
     let Farm { around, .. } = farm;
     Story {
         seed,
@@ -278,7 +289,7 @@ impl Farm {
         self.around.network.heal();
         self.serve_newest_data();
         (self.center.disk.fails_until, self.center.disk.slow_until) = (Time::ZERO, Time::ZERO);
-        self.center.dies_in_release = None;
+        self.center.dies = None;
         if self.center.is_stalled() {
             self.center.go_on_after_stall(&mut self.around);
         }
@@ -298,6 +309,11 @@ impl Farm {
         self.around.clockwork.retain(|what| !matches!(what, Happening::Trouble | Happening::Submit | Happening::Order));
         for at in 0..self.stations.len() {
             self.ask(Input::Operate(Command::Admit(self.stations[at].name().into(), Admission::Open)));
+        }
+        self.run_until(self.around.now + CANCEL_MAX);
+        if let Some(task) = self.around.witness.history.lingers() {
+            let what = format!("task {task} was cancelled, or has its verdict, and an attempt of it is live 2 min after the last trouble");
+            self.around.witness.accuse(self.around.now, "I19", what);
         }
         let until = self.around.now + PROGRESS_MAX;
         let has_ended = self.run_until_so(until, |farm| farm.around.witness.open_tasks().is_empty());

@@ -28,8 +28,9 @@ pub struct Sweep {
     pub cpu_s: f64,
     /// How many things happened.
     pub events: u64,
-    /// Tasks, and attempts of them.
+    /// Tasks that were accepted.
     pub tasks: u64,
+    /// Attempts of them.
     pub attempts: u64,
     /// What was seen.
     pub sights: Sights,

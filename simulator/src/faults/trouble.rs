@@ -1,7 +1,7 @@
 //! What goes wrong, and how it is mended.
 
 use super::around::{Around, CenterAlarm, Happening, StationAlarm};
-use super::center::{self, Death};
+use super::center::{self, Death, DeathPhase, DeathPoint};
 use super::chance::Chance;
 use super::farm::Farm;
 use super::network::Hostility;
@@ -13,8 +13,8 @@ use shared::time::Time;
 pub enum Trouble {
     /// The coordinator's program is killed.
     KillCenter,
-    /// It dies in the middle of what follows from a commit.
-    KillInRelease,
+    /// It dies in a commit, or in the middle of what follows from one.
+    KillInCommit,
     /// The coordinator's machine loses its power.
     DarkenCenter,
     /// The coordinator's program stands still.
@@ -74,7 +74,7 @@ impl Trouble {
     /// All kinds.
     pub const ALL: [Trouble; 20] = [
         Trouble::KillCenter,
-        Trouble::KillInRelease,
+        Trouble::KillInCommit,
         Trouble::DarkenCenter,
         Trouble::StallCenter,
         Trouble::StallDriver,
@@ -112,7 +112,7 @@ pub fn strike(farm: &mut Farm, chance: &mut Chance, trouble: Trouble) {
     let around = &mut farm.around;
     around.trace.note(around.now, &[6, trouble as u64, at as u64], || format!("trouble: {trouble:?} (w{at})"));
     match trouble {
-        Trouble::KillCenter | Trouble::DarkenCenter | Trouble::KillInRelease => strike_center(farm, chance, trouble),
+        Trouble::KillCenter | Trouble::DarkenCenter | Trouble::KillInCommit => strike_center(farm, chance, trouble),
         Trouble::StallCenter | Trouble::StallDriver | Trouble::FailDisk | Trouble::SlowDisk => slow_center(farm, chance, trouble),
         Trouble::OldBackup => farm.serve_old_backup(chance),
         Trouble::JumpClock => {
@@ -163,8 +163,13 @@ fn strike_center(farm: &mut Farm, chance: &mut Chance, trouble: Trouble) {
     if !farm.center.is_alive() {
         return;
     }
-    if trouble == Trouble::KillInRelease {
-        farm.center.dies_in_release = Some(chance.below(6));
+    if trouble == Trouble::KillInCommit {
+        let at = match chance.below(3) {
+            0 => DeathPhase::BeforeWrite,
+            1 => DeathPhase::AfterWrite,
+            _ => DeathPhase::AfterEffects(chance.below(6)),
+        };
+        farm.center.dies = Some(DeathPoint { after: chance.below(20) as u64, at });
         return;
     }
     let death = if trouble == Trouble::DarkenCenter { Death::PowerLost } else { Death::Killed };

@@ -1,7 +1,7 @@
 //! The loop that owns the core, and what the world sees of it once it is on disk. Mirrors `coordinator/src/driver.rs` and
 //! `release.rs`.
 
-use super::CLUSTER;
+use super::{CLUSTER, DeathPhase, DeathPoint};
 use super::log::{Batch, LogDisk, Writer};
 use super::session::Session;
 use crate::faults::around::{Around, CenterAlarm, Happening};
@@ -101,23 +101,21 @@ impl Process {
         self.core.next_wakeup().filter(|_| is_free).map(|at| self.clock.when(at))
     }
 
-    /// Takes what has arrived until there is nothing left to do or the disk holds it up. True when the program dies.
-    pub fn drive(&mut self, around: &mut Around, disk: &mut LogDisk, dies: &mut Option<usize>) -> bool {
+    /// Takes what has arrived until there is nothing left to do or the disk holds it up.
+    pub fn drive(&mut self, around: &mut Around, disk: &LogDisk) {
         loop {
             if !(self.batch.facts.is_empty() && self.batch.effects.is_empty()) {
                 if self.waiting.len() >= BATCHES_MAX {
                     around.sights.see(Sight::DriverBlocked);
-                    return false;
+                    return;
                 }
                 self.waiting.push_back(std::mem::take(&mut self.batch));
-                if self.commit(around, disk, dies) {
-                    return true;
-                }
+                self.commit(around, disk);
             }
             let now = self.clock.shows(around.now);
             let is_due = |core: &Coordinator| core.next_wakeup().is_some_and(|at| at <= now);
             if (self.mailbox.is_empty() && !is_due(&self.core)) || self.waiting.len() >= BATCHES_MAX {
-                return false;
+                return;
             }
             let arrived: Vec<Input> = self.mailbox.drain(..self.mailbox.len().min(INPUTS_MAX)).collect();
             for input in arrived {
@@ -129,46 +127,53 @@ impl Process {
         }
     }
 
-    /// Begins a commit where the disk is free and something waits for it. True when the program dies.
-    fn commit(&mut self, around: &mut Around, disk: &mut LogDisk, dies: &mut Option<usize>) -> bool {
+    /// Begins a commit where the disk is free and something waits for it.
+    fn commit(&mut self, around: &mut Around, disk: &LogDisk) {
         while !self.writer.is_busy() && !self.waiting.is_empty() {
-            let gathered: Vec<Batch> = self.waiting.drain(..).collect();
+            let mut gathered: Vec<Batch> = self.waiting.drain(..).collect();
             if planted::bug(1) {
-                // The effects do not wait for the disk.
-                let mut gathered = gathered;
                 let effects = gathered.iter_mut().flat_map(|batch| std::mem::take(&mut batch.effects)).collect();
-                if let Some(at) = self.writer.begin(around, disk, gathered) {
-                    around.clockwork.set(at, Happening::Center(self.life, CenterAlarm::Committed));
-                    self.release(around, effects, &mut None);
-                    return false;
-                }
-                return self.release(around, effects, dies);
+                self.release(around, effects);
             }
             match self.writer.begin(around, disk, gathered) {
-                Some(at) => around.clockwork.set(at, Happening::Center(self.life, CenterAlarm::Committed)),
-                None => {
-                    let effects = self.writer.end(around, &mut LogDisk::default()).unwrap_or_default();
-                    if self.release(around, effects, dies) {
-                        return true;
-                    }
-                }
+                Ok(at) => around.clockwork.set(at, Happening::Center(self.life, CenterAlarm::Committed)),
+                Err(effects) => self.release(around, effects),
             }
         }
-        false
     }
 
-    /// A commit has ended. True when the program dies.
-    pub fn committed(&mut self, around: &mut Around, disk: &mut LogDisk, dies: &mut Option<usize>) -> bool {
-        match self.writer.end(around, disk) {
+    /// A commit has ended. True when the program dies with it.
+    pub fn committed(&mut self, around: &mut Around, disk: &mut LogDisk, dies: &mut Option<DeathPoint>) -> bool {
+        let dying = match dies {
+            Some(DeathPoint { after: 0, at }) => Some(*at),
+            Some(DeathPoint { after, .. }) => {
+                *after -= 1;
+                None
+            }
+            None => None,
+        };
+        if dying == Some(DeathPhase::BeforeWrite) {
+            self.writer = Writer::default();
+            return true;
+        }
+        let mut effects = match self.writer.end(around, disk) {
+            Ok(effects) => effects,
             Err(again) => {
                 around.clockwork.set(again, Happening::Center(self.life, CenterAlarm::Committed));
-                false
+                return false;
             }
-            Ok(effects) => {
-                self.is_listening = true;
-                self.release(around, effects, dies) || self.commit(around, disk, dies)
-            }
+        };
+        self.is_listening = true;
+        match dying {
+            Some(DeathPhase::AfterEffects(most)) => effects.truncate(most),
+            Some(DeathPhase::BeforeWrite | DeathPhase::AfterWrite) => effects.clear(),
+            None => {}
         }
+        self.release(around, effects);
+        if dying.is_none() {
+            self.commit(around, disk);
+        }
+        dying.is_some()
     }
 
     /// The program dies: true when facts are lost that someone decided on.
@@ -183,15 +188,9 @@ impl Process {
         self.sessions.keys().copied().collect()
     }
 
-    /// Lets things happen, in order. True when the program dies in the middle of it.
-    fn release(&mut self, around: &mut Around, effects: Vec<Release>, dies: &mut Option<usize>) -> bool {
-        let last = dies.filter(|last| *last < effects.len());
-        for (at, effect) in effects.into_iter().enumerate() {
-            if last == Some(at) {
-                *dies = None;
-                self.flush_all(around);
-                return true;
-            }
+    /// Lets things happen, in order.
+    fn release(&mut self, around: &mut Around, effects: Vec<Release>) {
+        for effect in effects {
             match effect {
                 Release::Open(wire) => {
                     if let Some(session) = self.sessions.get_mut(&wire) {
@@ -211,7 +210,6 @@ impl Process {
             }
         }
         self.flush_all(around);
-        false
     }
 
     fn take(&mut self, around: &mut Around, now: Time, input: Input) {
@@ -264,6 +262,9 @@ impl Process {
                     around.trace.note(around.now, &fact_numbers(&fact.what), || format!("fact {:?}", fact.what));
                     around.witness.decided(&fact, &mut around.sights);
                     self.batch.facts.push(fact);
+                }
+                Effect::Send { connection, message: message @ FromCoordinator::Start(_) } if planted::bug(12) => {
+                    self.release(around, vec![Release::Send(WireId(connection.0), message)]);
                 }
                 Effect::Send { connection, message } => self.batch.effects.push(Release::Send(WireId(connection.0), message)),
                 Effect::Close { connection } => self.batch.effects.push(Release::Close(WireId(connection.0))),

@@ -43,12 +43,14 @@ impl Writer {
         !self.under_way.is_empty()
     }
 
-    /// Begins a commit of these batches; says when it ends. Nothing where there is no fact to write.
-    pub fn begin(&mut self, around: &mut Around, disk: &LogDisk, batches: Vec<Batch>) -> Option<Time> {
-        let has_facts = batches.iter().any(|batch| !batch.facts.is_empty());
+    /// Begins a commit of these batches; says when it ends. Where there is no fact to write the effects may happen at once.
+    pub fn begin(&mut self, around: &mut Around, disk: &LogDisk, batches: Vec<Batch>) -> Result<Time, Vec<Release>> {
+        if batches.iter().all(|batch| batch.facts.is_empty()) {
+            return Err(batches.into_iter().flat_map(|batch| batch.effects).collect());
+        }
         self.under_way = batches;
         let takes = if around.now < disk.slow_until { around.chance.span(0.05, 3.0) } else { around.chance.span(0.001, 0.006) };
-        has_facts.then(|| around.now + takes)
+        Ok(around.now + takes)
     }
 
     /// A commit ends. Where it failed it is tried again at the time that is returned.

@@ -7,7 +7,6 @@ use crate::faults::dial::Dial;
 use crate::faults::network::{Packet, WireId};
 use crate::faults::sights::Sight;
 use crate::network::Direction;
-use shared::planted;
 use shared::protocol::{Envelope, FromWorker, LOG_CHUNK_BYTES_MAX};
 use shared::time::Time;
 use std::collections::VecDeque;
@@ -112,10 +111,7 @@ impl Daemon {
                     }
                     Effect::Run(start) => processes.run(around, self.index, start),
                     Effect::End { attempt, grace } => processes.end(around, self.index, attempt, grace),
-                    Effect::Persist { attempt, outcome, tests } if !planted::bug(5) => {
-                        orders.push_back(DiskOrder::Store(attempt, outcome, tests));
-                    }
-                    Effect::Persist { .. } => {}
+                    Effect::Persist { attempt, outcome, tests } => orders.push_back(DiskOrder::Store(attempt, outcome, tests)),
                     Effect::Forget { attempt } => {
                         around.witness.forgets(around.now, self.index, attempt);
                         orders.push_back(DiskOrder::Forget(attempt));

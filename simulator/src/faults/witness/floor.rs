@@ -116,6 +116,11 @@ impl Floor {
         (!self.frozen.contains(station)).then_some((*late.0, *station))
     }
 
+    /// Whether processes of an attempt run.
+    pub fn is_running(&self, attempt: Attempt) -> bool {
+        self.running.contains_key(&attempt)
+    }
+
     pub fn is_quiet(&self) -> bool {
         self.running.is_empty()
     }

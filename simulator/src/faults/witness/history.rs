@@ -152,6 +152,12 @@ impl History {
         self.tasks.iter().filter(|(_, story)| story.verdict.is_none()).map(|(id, _)| *id)
     }
 
+    /// A task that was cancelled or has its verdict, and has a live attempt.
+    pub fn lingers(&self) -> Option<TaskId> {
+        let is_over = |story: &Story| story.is_cancelled || story.verdict.is_some();
+        self.tasks.iter().find(|(_, story)| is_over(story) && story.live().count() > 0).map(|(id, _)| *id)
+    }
+
     /// How many tasks there are.
     pub fn tasks(&self) -> usize {
         self.tasks.len()
@@ -197,7 +203,7 @@ impl Story {
                 self.is_cancelled = true;
                 wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} is to be cancelled after its verdict"))
             }
-            What::TaskFinished { attempt, verdict, .. } => self.finished(task, *attempt, *verdict, at),
+            What::TaskFinished { attempt, verdict, .. } => self.finished(task, *attempt, *verdict, at, floor),
             What::Migration { attempt, .. } | What::Preemption { attempt, .. } => {
                 let before = self.standstill.replace(*attempt);
                 wrong_unless(before.is_none(), "I16", || format!("task {task} is told to move while it moves"))
@@ -233,7 +239,8 @@ impl Story {
         Ok(())
     }
 
-    /// I4: only a live attempt ends; what it is said to have come to is what it came to.
+    /// I4, I19: only a live attempt ends; what it is said to have come to is what it came to; unless its worker was lost, its
+    /// processes are gone.
     fn stopped(
         &mut self,
         task: TaskId,
@@ -246,6 +253,8 @@ impl Story {
         let tale = self.live_tale(task, number, "ended")?;
         tale.stopped = Some(reason);
         let attempt = Attempt { task, number };
+        let is_gone = reason == StopReason::Lost || !floor.is_running(attempt);
+        wrong_unless(is_gone, "I19", || format!("{attempt} is recorded as {} while its processes run", reason.name()))?;
         let truth = floor.truth(attempt);
         let said = match (reason, failure) {
             (StopReason::Finished, None) => Ended::Passed,
@@ -285,7 +294,14 @@ impl Story {
     }
 
     /// I3, I18, I19: there is one verdict, and there is a reason for it.
-    fn finished(&mut self, task: TaskId, attempt: Option<AttemptNumber>, verdict: Verdict, at: Time) -> Result<(), Wrong> {
+    fn finished(
+        &mut self,
+        task: TaskId,
+        attempt: Option<AttemptNumber>,
+        verdict: Verdict,
+        at: Time,
+        floor: &Floor,
+    ) -> Result<(), Wrong> {
         wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} has a second verdict: {verdict}"))?;
         self.verdict = Some(verdict);
         let deciding = attempt.and_then(|number| self.attempts.get(&number));
@@ -299,7 +315,9 @@ impl Story {
         losses.extend(deciding.filter(|tale| tale.has_started).map(|tale| tale.worker.clone()));
         let distinct: BTreeSet<&Arc<str>> = losses.iter().collect();
         let has_reason = match verdict {
-            Verdict::Passed => deciding.is_some_and(|tale| tale.stopped == Some(StopReason::Finished)),
+            Verdict::Passed => attempt.is_some_and(|number| {
+                self.spec.work == Work::Noop || floor.truth(Attempt { task, number }) == Some(Ended::Passed)
+            }),
             Verdict::Failed => !is_command || own == usize::from(self.spec.retries),
             Verdict::Error => infra + 1 == INFRA_FAILURES_MAX,
             Verdict::Cancelled => self.is_cancelled || attempt.is_none(),
