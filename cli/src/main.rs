@@ -10,7 +10,9 @@ mod task_options;
 
 use args::{Cli, Command};
 use clap::Parser;
-use commands::{cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers};
+use commands::{
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -19,6 +21,11 @@ const ERROR: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Worker(args) = &cli.command
+        && let Some(dir) = &args.runner
+    {
+        return ended(worker::run_runner(dir, args.slots).map(|()| ExitCode::SUCCESS));
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -26,10 +33,14 @@ fn main() -> ExitCode {
             return ExitCode::from(ERROR);
         }
     };
-    let ended = runtime.block_on(dispatch(cli.command));
+    let result = runtime.block_on(dispatch(cli.command));
     // Something that still waits, such as for a file system that is away, does not keep the program from ending.
     runtime.shutdown_background();
-    match ended {
+    ended(result)
+}
+
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,11 +1,11 @@
 //! Processes as attempts need them: a leader in a process group of its own, its output in a spool, and an end that
 //! leaves nothing behind.
 //!
-//! Every process of an attempt inherits [`COOKIE`]. The daemon is the sub-reaper of what it starts, so whatever outlives
-//! its parent becomes a child of the daemon and is found there, even after `setsid` or a double fork.
+//! Every process of an attempt inherits [`COOKIE`]. The runner is the sub-reaper of what it starts, so whatever outlives
+//! its parent becomes a child of the runner and is found there, even after `setsid` or a double fork.
 
 mod descent;
-mod reap;
+pub(crate) mod reap;
 
 use crate::output::OutputSink;
 use nix::sys::signal::{Signal, killpg};
@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 pub use descent::Traces;
+pub use reap::become_reaper;
 
 /// The variable by which the processes of an attempt are known.
 pub const COOKIE: &str = "EVENKEEL_COOKIE";
@@ -184,6 +185,14 @@ impl Group {
         exit
     }
 
+    /// Asks the processes of the group to end, and no more.
+    pub fn terminate(&self) {
+        // A leader that was collected may have left its number to another.
+        if self.exit.is_none() && !self.leader_ended() {
+            let _ = killpg(self.pid, Signal::SIGTERM);
+        }
+    }
+
     /// Ends the attempt: SIGTERM to its group and, when something is left after `grace`, SIGKILL to every process of it.
     /// True when nothing is left.
     pub async fn end(&mut self, grace: Duration) -> bool {
@@ -279,7 +288,7 @@ impl Drop for Group {
     }
 }
 
-/// Kills what an earlier life of the daemon left of the attempts with these cookies; true when nothing is left.
+/// Kills what is left of the attempts with these cookies; true when nothing is left.
 pub fn kill_leftovers(cookies: impl IntoIterator<Item = String>) -> bool {
     let deadline = Instant::now() + CLEAR_MAX;
     let mut all_killed = true;

@@ -213,7 +213,7 @@ impl Worker {
             is_stable: false,
         });
         // The proof was this worker's last word that the coordinator must have heard.
-        self.extend_lease(proven_at + lease);
+        self.extend_lease(proven_at + lease, effects);
         effects.push(Effect::Note(Note::Opened { session: welcome.session }));
         self.tell_all(effects);
         if self.leaving.is_some() {
@@ -247,6 +247,9 @@ impl Worker {
                 effects.push(Effect::Send(FromWorker::Tests { attempt, results }));
             }
         }
+        for (attempt, checkpoint) in self.slots.checkpoints() {
+            effects.push(Effect::Send(FromWorker::Quiesced { attempt, checkpoint }));
+        }
     }
 
     /// What the worker holds, for a coordinator of the same session that believes otherwise.
@@ -265,17 +268,20 @@ impl Worker {
         }
     }
 
-    pub(crate) fn heartbeat_acknowledged(&mut self, number: u64) {
+    pub(crate) fn heartbeat_acknowledged(&mut self, number: u64, effects: &mut Vec<Effect>) {
         let Link::Open(open) = &mut self.link else { return };
         let Some(sent) = open.unanswered.get(&number).copied() else { return };
         open.unanswered = open.unanswered.split_off(&(number + 1));
         open.is_stable = true;
         let until = sent + open.lease;
-        self.extend_lease(until);
+        self.extend_lease(until, effects);
     }
 
-    fn extend_lease(&mut self, until: Time) {
-        self.lease_until = self.lease_until.max(Some(until));
+    fn extend_lease(&mut self, until: Time, effects: &mut Vec<Effect>) {
+        if self.lease_until < Some(until) {
+            self.lease_until = Some(until);
+            effects.push(Effect::Lease { until });
+        }
     }
 
     fn heartbeat(&mut self, now: Time, effects: &mut Vec<Effect>) {

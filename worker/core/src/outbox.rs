@@ -54,7 +54,7 @@ pub struct Entry {
     pub tests: Vec<TestResult>,
     /// Its output.
     pub log: LogCursor,
-    /// Whether there is a file of it on the disk.
+    /// Whether the disk holds something of it.
     pub is_stored: bool,
     /// Until when it waits for its output to be sent first; absent once it was sent.
     pub held_until: Option<Time>,
