@@ -10,8 +10,9 @@ use super::trouble::Mend;
 use super::witness::Witness;
 use crate::clockwork::Clockwork;
 use crate::network::Direction;
-use shared::id::Attempt;
+use shared::id::{Attempt, Digest};
 use shared::time::Time;
+use std::collections::BTreeMap;
 
 /// Something that happens.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub enum Happening {
     Process(usize, Attempt, u64),
     /// The next trouble.
     Trouble,
+    /// The lease of a worker's runner may have ended.
+    Lease(usize),
+    /// A worker's daemon has sent the state of an attempt to the coordinator, or could not.
+    Uploaded(usize, u64, Attempt),
     /// The end of a trouble.
     Mend(Mend),
     /// Someone submits tasks.
@@ -56,8 +61,6 @@ pub enum StationAlarm {
     Start,
     /// Its socket takes the next frame.
     Write(WireId),
-    /// Its disk has carried out its oldest order.
-    Disk,
 }
 
 /// See the module.
@@ -77,6 +80,8 @@ pub struct Around {
     pub sights: Sights,
     /// What happened, as a number and, where asked for, in words.
     pub trace: Trace,
+    /// How far each saved state is, 0 to 1.
+    pub states: BTreeMap<Digest, f64>,
     /// What the seed decided.
     pub setting: Setting,
 }
@@ -92,6 +97,7 @@ impl Around {
             witness: Witness::default(),
             sights: Sights::default(),
             trace,
+            states: BTreeMap::new(),
             setting,
         }
     }

@@ -71,8 +71,10 @@ pub fn run(setting: Setting, trace: Trace) -> Story {
         farm.trouble();
         let until = Time::ZERO + farm.around.setting.length();
         farm.run_until(until);
-        farm.heal();
-        farm.settle();
+        if farm.around.witness.violation.is_none() {
+            farm.heal();
+            farm.settle();
+        }
     });
     if let Err(panic) = catch_unwind(whole) {
         let said = panic.downcast_ref::<String>().cloned();
@@ -196,6 +198,11 @@ impl Farm {
             Happening::Center(life, alarm) => self.center.alarm(around, life, alarm),
             Happening::Station(at, life, alarm) => self.stations[at].alarm(around, life, alarm),
             Happening::Process(at, attempt, version) => self.stations[at].process(around, attempt, version),
+            Happening::Lease(at) => self.stations[at].lease(around),
+            Happening::Uploaded(at, life, attempt) => {
+                let is_there = self.center.is_alive() && !self.center.is_stalled() && around.chance.hits(0.95);
+                self.stations[at].uploaded(around, life, attempt, is_there);
+            }
             Happening::Mend(mend) => trouble::mend(self, mend),
             Happening::Trouble => self.strike(),
             Happening::Submit => self.submit(),

@@ -89,8 +89,26 @@ sights! {
     WorkerLeft = "a worker leaves in good order",
     /// A worker comes back with a new identity.
     WorkerForgot = "a worker comes back with a new identity",
-    /// A daemon dies before its disk kept a result.
-    PersistLost = "a daemon dies before its disk kept a result",
+    /// A machine loses its power before its disk kept how an attempt ended.
+    EndLost = "a machine loses its power before its disk kept how an attempt ended",
+    /// A daemon begins a life and takes over what runs.
+    TakesOver = "a daemon begins a life and takes over what runs",
+    /// A lease ends at a runner, whatever its daemon does.
+    LeaseEndsAtRunner = "a lease ends at a runner, whatever its daemon does",
+    /// An attempt goes on from a state that another saved.
+    GoesOnFromState = "an attempt goes on from a state that another saved",
+    /// An attempt that stood still goes on where it was.
+    StandsAndGoesOn = "an attempt that stood still goes on where it was",
+    /// A state cannot be fetched.
+    RestoreFails = "a state cannot be fetched",
+    /// A state cannot be sent.
+    UploadFails = "a state cannot be sent",
+    /// An attempt that was told to save ends without its state.
+    NotSaved = "an attempt that was told to save ends without its state",
+    /// A task moves with its state.
+    Migrated = "a task moves with its state",
+    /// A task is set aside with its state.
+    Preempted = "a task is set aside with its state",
     /// A daemon begins a life with results that were not acknowledged.
     ResultKept = "a daemon begins a life with results that were not acknowledged",
     /// A submission is repeated and stands for the same tasks.

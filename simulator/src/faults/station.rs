@@ -1,42 +1,32 @@
-//! A worker's machine: its disk, its daemon, the processes of its attempts. The deciding half of the daemon is the production
-//! code; what its shell does is mirrored by `daemon.rs`.
+//! A worker's machine: its disk, its daemon, the process that holds its attempts. The deciding half of the daemon is the production
+//! code; what its shell does is mirrored by `daemon.rs` and `runner.rs`.
 
 mod daemon;
-mod processes;
+mod runner;
 
-pub use processes::{Processes, content};
+pub use runner::content;
 
 use super::around::{Around, Happening, StationAlarm};
 use super::center::Death;
 use super::dial::Dial;
 use super::network::{Packet, WireId};
 use super::sights::Sight;
-use super::tasks;
 use crate::network::Direction;
 use daemon::Daemon;
+use runner::Runner;
 use shared::hardware::{Device, HardwareKind, Inventory, ProbeLevel};
 use shared::id::{Attempt, BootNonce, ClusterId, Epoch, WorkerId};
-use shared::outcome::{Outcome, TestResult};
+use shared::outcome::{Failure, Outcome};
 use shared::time::Time;
-use std::collections::{BTreeMap, VecDeque};
-use worker_core::{Event, Identity, Leftover, Worker};
+use std::collections::VecDeque;
+use worker_core::{Event, Identity, Worker};
 
-/// What a worker's work directory holds.
+/// What a worker's work directory holds, beside what its runner keeps there.
 #[derive(Debug, Clone)]
-pub struct WorkDir {
+struct WorkDir {
     worker: WorkerId,
     cluster: Option<ClusterId>,
     epoch_seen: Epoch,
-    /// Results that were not acknowledged.
-    pub results: BTreeMap<Attempt, (Outcome, Vec<TestResult>)>,
-}
-
-/// An order to the thread of the disk.
-#[derive(Debug, Clone)]
-pub enum DiskOrder {
-    Store(Attempt, Outcome, Vec<TestResult>),
-    Forget(Attempt),
-    Discard(Attempt),
 }
 
 /// How long a worker stands still, and how much of it.
@@ -62,11 +52,9 @@ pub struct Station {
     name: String,
     machine: Inventory,
     dial: Dial,
-    /// What is on its disk.
-    pub work_dir: WorkDir,
-    orders: VecDeque<DiskOrder>,
-    /// What runs there.
-    pub processes: Processes,
+    work_dir: WorkDir,
+    /// What holds its attempts.
+    runner: Runner,
     daemon: Option<Daemon>,
     life: u64,
     stall: Option<Stall>,
@@ -89,8 +77,7 @@ impl Station {
             },
             dial: Dial::new(Time::ZERO, Time::ZERO, ppm),
             work_dir: WorkDir::new(index, 0),
-            orders: VecDeque::new(),
-            processes: Processes::default(),
+            runner: Runner::new(index, Dial::new(Time::ZERO, Time::ZERO, ppm)),
             daemon: None,
             life: 0,
             stall: None,
@@ -113,11 +100,6 @@ impl Station {
         self.stall.is_some()
     }
 
-    /// The core, while the daemon runs.
-    pub fn core(&self) -> Option<&Worker> {
-        self.daemon.as_ref().map(|daemon| &daemon.core)
-    }
-
     /// The latest life of a coordinator that it has obeyed.
     pub fn epoch_seen(&self) -> Epoch {
         self.work_dir.epoch_seen
@@ -125,18 +107,16 @@ impl Station {
 
     /// Whether nothing of any attempt is left: no process, no result, no output.
     pub fn is_quiet(&self) -> bool {
-        let holds_nothing = self.daemon.as_ref().is_none_or(|daemon| daemon.core.held().is_empty());
-        holds_nothing && self.processes.is_empty() && self.work_dir.results.is_empty() && self.orders.is_empty()
+        self.daemon.as_ref().is_none_or(|daemon| daemon.core.held().is_empty()) && self.runner.is_empty()
     }
 
     /// What is left, for people.
     pub fn what_is_left(&self) -> String {
         let held = self.daemon.as_ref().map(|daemon| daemon.core.held());
-        let results: Vec<&Attempt> = self.work_dir.results.keys().collect();
-        format!("{} holds {held:?}, runs and keeps {:?}, has results of {results:?}", self.name, self.processes)
+        format!("{} holds {held:?}, and there {:?}", self.name, self.runner)
     }
 
-    /// Starts the daemon with what its disk holds.
+    /// Starts the daemon: it takes over what its machine holds.
     pub fn start(&mut self, around: &mut Around) {
         if self.daemon.is_some() {
             return;
@@ -144,19 +124,13 @@ impl Station {
         around.network.is_dark[self.index + 1] = false;
         self.life += 1;
         self.stall = None;
-        // What an earlier life left running is killed before anything is said of it.
-        self.processes.kill_all(around);
-        self.processes.sweep(|attempt| self.work_dir.results.contains_key(attempt));
-        if !self.work_dir.results.is_empty() {
+        if self.runner.is_busy() {
+            around.sights.see(Sight::TakesOver);
+        }
+        let (held, events) = self.runner.find();
+        if !events.is_empty() {
             around.sights.see(Sight::ResultKept);
         }
-        let results = self.work_dir.results.iter();
-        let leftovers = results.map(|(attempt, (outcome, tests))| Leftover {
-            attempt: *attempt,
-            outcome: outcome.clone(),
-            tests: tests.clone(),
-            log_bytes: self.processes.printed(*attempt),
-        });
         let identity = Identity {
             worker: self.work_dir.worker,
             name: self.name.clone(),
@@ -166,23 +140,19 @@ impl Station {
             version: "simulated".into(),
         };
         let seed = (self.life << 8) ^ self.index as u64 ^ around.setting.seed;
-        let core = Worker::new(identity, self.machine.clone(), leftovers.collect(), seed);
-        let clock = self.dial.restarted(around.now, Time::ZERO);
+        let core = Worker::new(identity, self.machine.clone(), held, seed);
         around.trace.note(around.now, &[3, self.index as u64], || format!("{} starts", self.name));
-        self.daemon = Some(Daemon::new(core, clock, self.index, self.life));
+        self.daemon = Some(Daemon::new(core, self.dial, self.index, self.life));
+        events.into_iter().for_each(|event| self.happened(around, event));
         self.happened(around, Event::Woke);
     }
 
-    /// The daemon dies, and with the machine's power all that runs there. What the disk had not yet done is not done.
+    /// The daemon dies; with the machine's power all that runs there, and what the disk had not yet done is not done.
     pub fn die(&mut self, around: &mut Around, death: Death) {
         around.trace.note(around.now, &[4, self.index as u64], || format!("{} dies: {death:?}", self.name));
-        if self.orders.drain(..).any(|order| matches!(order, DiskOrder::Store(..))) {
-            around.sights.see(Sight::PersistLost);
-        }
         self.unread.clear();
         self.stall = None;
-        // Without a process that holds them, the processes of attempts do not outlive the daemon.
-        self.processes.kill_all(around);
+        self.runner.daemon_died();
         if let Some(wire) = self.daemon.take().and_then(|daemon| daemon.wire()) {
             match death {
                 Death::PowerLost => {}
@@ -191,14 +161,23 @@ impl Station {
             }
         }
         if death == Death::PowerLost {
+            self.runner.die(around);
             around.network.is_dark[self.index + 1] = true;
+        }
+    }
+
+    /// The process that holds its attempts is killed: the daemon notices, and says so of each.
+    pub fn kill_runner(&mut self, around: &mut Around) {
+        for attempt in self.runner.die(around) {
+            let outcome = Outcome::failed(Failure::Infra, "the runner that held it on this worker has died");
+            self.happened(around, Event::Ended { attempt, outcome, log_bytes: 0, is_clean: true, by: None });
         }
     }
 
     /// Its work directory is removed while its daemon is down: it comes back as someone else.
     pub fn forget_all(&mut self) {
         self.work_dir = WorkDir::new(self.index, self.life);
-        self.orders.clear();
+        self.runner.forget_all();
     }
 
     /// It stands still for a while.
@@ -238,8 +217,7 @@ impl Station {
                     daemon.write(around, wire);
                 }
             }
-            StationAlarm::Disk if life == self.life => self.carry_out(around),
-            StationAlarm::Write(_) | StationAlarm::Disk => {}
+            StationAlarm::Write(_) => {}
         }
     }
 
@@ -250,9 +228,30 @@ impl Station {
             around.clockwork.set(late, Happening::Process(self.index, attempt, version));
             return;
         }
-        for event in self.processes.step(around, self.index, attempt, version) {
+        if let Some(event) = self.runner.step(around, attempt, version) {
             self.happened(around, event);
         }
+    }
+
+    /// The lease of what runs may have ended.
+    pub fn lease(&mut self, around: &mut Around) {
+        match self.stall {
+            Some(Stall::Machine { until, .. }) => around.clockwork.set(until, Happening::Lease(self.index)),
+            Some(Stall::Daemon(_)) | None => self.runner.watch_lease(around),
+        }
+    }
+
+    /// A state that was being sent has arrived, or has not.
+    pub fn uploaded(&mut self, around: &mut Around, life: u64, attempt: Attempt, is_there: bool) {
+        if life != self.life || self.daemon.is_none() {
+            return;
+        }
+        let state = self.runner.state(around, attempt).filter(|_| is_there);
+        if state.is_none() {
+            around.sights.see(Sight::UploadFails);
+        }
+        let state = state.ok_or_else(|| "it could not be sent".to_owned());
+        self.happened(around, Event::Stored { attempt, state });
     }
 
     /// Something happened on the machine: the daemon learns of it, now or when it goes on.
@@ -262,11 +261,7 @@ impl Station {
             return;
         }
         let Some(daemon) = &mut self.daemon else { return };
-        let stop = daemon.work_off(around, event, &mut self.work_dir, &mut self.processes, &mut self.orders);
-        if self.orders.len() == 1 && !stop {
-            around.soon(0.000_2, 0.02, Happening::Station(self.index, self.life, StationAlarm::Disk));
-        }
-        if stop {
+        if daemon.work_off(around, event, &mut self.work_dir, &mut self.runner) {
             self.ended(around);
         }
     }
@@ -276,36 +271,14 @@ impl Station {
         self.daemon.as_ref().filter(|_| self.stall.is_none()).and_then(Daemon::next_wakeup)
     }
 
-    /// The daemon has said its last word: it kills what still runs, lets its disk finish, and ends.
+    /// The daemon has said its last word: what still runs is killed, and it ends.
     fn ended(&mut self, around: &mut Around) {
-        while !self.orders.is_empty() {
-            self.carry_out(around);
-        }
         let Some(daemon) = self.daemon.take() else { return };
         daemon.close(around);
-        self.processes.kill_all(around);
+        self.runner.leave(around);
         self.unread.clear();
         // Someone starts it again.
         around.soon(5.0, 60.0, Happening::Station(self.index, self.life, StationAlarm::Start));
-    }
-
-    /// The disk carries out its oldest order.
-    fn carry_out(&mut self, around: &mut Around) {
-        match self.orders.pop_front() {
-            Some(DiskOrder::Store(attempt, outcome, tests)) => {
-                // A result that is acknowledged before the disk got round to it needs no file.
-                let is_forgotten = |order: &DiskOrder| matches!(order, DiskOrder::Forget(other) if *other == attempt);
-                if !self.orders.iter().any(is_forgotten) {
-                    self.work_dir.results.insert(attempt, (outcome, tests));
-                }
-            }
-            Some(DiskOrder::Forget(attempt)) => drop(self.work_dir.results.remove(&attempt)),
-            Some(DiskOrder::Discard(attempt)) => self.processes.discard(attempt),
-            None => {}
-        }
-        if !self.orders.is_empty() {
-            around.soon(0.000_2, 0.02, Happening::Station(self.index, self.life, StationAlarm::Disk));
-        }
     }
 }
 
@@ -314,11 +287,6 @@ impl WorkDir {
         let mut worker = [0; 16];
         worker[0] = index as u8 + 1;
         worker[8..].copy_from_slice(&life.to_le_bytes());
-        Self { worker: WorkerId(worker), cluster: None, epoch_seen: Epoch(0), results: BTreeMap::new() }
+        Self { worker: WorkerId(worker), cluster: None, epoch_seen: Epoch(0) }
     }
-}
-
-/// The fate of an attempt on a machine.
-fn fate(around: &Around, attempt: Attempt, spec: &shared::task::TaskSpec) -> tasks::Fate {
-    tasks::Fate::of(around.setting.seed, attempt, spec)
 }

@@ -22,7 +22,18 @@ pub enum Step {
     Exit(Outcome),
 }
 
-/// What an attempt does when nobody interferes, and how it dies when someone does.
+/// What an attempt does when it is told to save its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Save {
+    /// It saves and stops.
+    Saves,
+    /// The order ends it, and nothing is saved.
+    Dies,
+    /// It goes on.
+    Ignores,
+}
+
+/// What an attempt does when nobody interferes, and what when someone does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fate {
     /// Its steps, each with how long after the one before.
@@ -31,6 +42,14 @@ pub struct Fate {
     pub term: Option<Duration>,
     /// How long its processes take to be gone after SIGKILL.
     pub kill: Duration,
+    /// What it does when it is told to save its state, and how long that takes.
+    pub save: Save,
+    /// See `save`.
+    pub saves: Duration,
+    /// How long the whole of its task takes.
+    pub whole: Duration,
+    /// Whether its files cannot be fetched where it is to go on from a state.
+    pub cannot_restore: bool,
 }
 
 /// A task, by the number of its submission.
@@ -72,8 +91,8 @@ pub fn spec(seed: u64, number: u64) -> TaskSpec {
 }
 
 impl Fate {
-    /// What this attempt of this task does.
-    pub fn of(seed: u64, attempt: Attempt, spec: &TaskSpec) -> Self {
+    /// What this attempt of this task does when so much of its work is done already, 0 to 1.
+    pub fn of(seed: u64, attempt: Attempt, spec: &TaskSpec, done: f64) -> Self {
         let chance = &mut Chance::of(seed, "fate", [attempt.task.0, attempt.number.0]);
         let set_up = if spec.kind == "slow setup" && chance.hits(0.7) { 30.0 } else { chance.span(0.01, 2.0).as_secs_f64() };
         let mut steps = vec![(Duration::from_secs_f64(set_up), Step::Begin)];
@@ -83,6 +102,8 @@ impl Fate {
             "hanging" | "silent" => Duration::from_secs(3600),
             _ => chance.span(0.05, 20.0),
         };
+        let whole = work;
+        let work = work.mul_f64(1.0 - done);
         match &spec.work {
             Work::Tests(chunk) => {
                 let share = work / chunk.tests.len() as u32;
@@ -103,6 +124,10 @@ impl Fate {
             steps,
             term: chance.hits(0.8).then(|| chance.span(0.01, 3.0)),
             kill: if chance.hits(0.05) { chance.span(1.0, 5.0) } else { chance.span(0.001, 0.1) },
+            save: *chance.pick(&[Save::Saves, Save::Saves, Save::Saves, Save::Saves, Save::Saves, Save::Dies, Save::Ignores]),
+            saves: chance.span(0.01, 40.0),
+            whole,
+            cannot_restore: chance.hits(0.1),
         }
     }
 }

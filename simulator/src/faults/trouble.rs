@@ -37,6 +37,8 @@ pub enum Trouble {
     StallDaemon,
     /// A worker's machine stands still.
     StallMachine,
+    /// The process that holds a worker's attempts is killed.
+    KillRunner,
     /// A worker is told to stop.
     StopDaemon,
     /// A worker loses its disk.
@@ -72,7 +74,7 @@ pub enum Mend {
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Trouble; 20] = [
+    pub const ALL: [Trouble; 21] = [
         Trouble::KillCenter,
         Trouble::KillInCommit,
         Trouble::DarkenCenter,
@@ -86,6 +88,7 @@ impl Trouble {
         Trouble::DarkenStation,
         Trouble::StallDaemon,
         Trouble::StallMachine,
+        Trouble::KillRunner,
         Trouble::StopDaemon,
         Trouble::LoseDisk,
         Trouble::Tear,
@@ -123,6 +126,7 @@ pub fn strike(farm: &mut Farm, chance: &mut Chance, trouble: Trouble) {
         Trouble::DarkenStation => kill(farm, chance, at, Death::PowerLost),
         Trouble::StallDaemon => stall_station(farm, chance, at, false),
         Trouble::StallMachine => stall_station(farm, chance, at, true),
+        Trouble::KillRunner => farm.stations[at].kill_runner(&mut farm.around),
         Trouble::StopDaemon => farm.stations[at].happened(&mut farm.around, worker_core::Event::ShutDown),
         Trouble::LoseDisk => {
             // An old backup may command a worker that remembers nothing: that is beyond what epochs can fence.
@@ -211,9 +215,7 @@ fn stall_station(farm: &mut Farm, chance: &mut Chance, at: usize, is_whole: bool
         return;
     }
     let since = farm.around.now;
-    // Without a process of its own that ends tasks when their lease ends, a daemon that stands still longer cannot.
-    let longest = if is_whole { 120.0 } else { 14.0 };
-    let until = since + chance.span(0.5, longest);
+    let until = since + chance.span(0.5, 120.0);
     station.stall(if is_whole { station::Stall::Machine { since, until } } else { station::Stall::Daemon(until) });
     if is_whole {
         farm.around.witness.freezes(since, at, true);

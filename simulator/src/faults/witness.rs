@@ -17,12 +17,12 @@ use coordinator_core::ledger::State as TaskState;
 use coordinator_core::state::State;
 use coordinator_core::{Coordinator, Effect, Event, Reply, invariants};
 use floor::Floor;
-use shared::fact::{Fact, What};
+use shared::fact::{Admission, Fact, What};
 use shared::id::{Attempt, Epoch, TaskId};
 use shared::outcome::{Outcome, TestResult, Verdict};
 use shared::protocol::{Envelope, FromCoordinator, ResultAnswer};
 use shared::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The state is held against a replay of the log once in this many steps; it costs a look at every task.
@@ -69,6 +69,7 @@ pub struct Witness {
     answers: BTreeMap<Request, Vec<TaskId>>,
     /// How far the output of each attempt is stored.
     stored: BTreeMap<Attempt, u64>,
+    suspected: BTreeSet<Arc<str>>,
     steps: u64,
     has_decided: bool,
 }
@@ -115,6 +116,20 @@ impl Witness {
         self.has_decided = true;
         if let Some(sight) = sight_of(&fact.what) {
             sights.see(sight);
+        }
+        match &fact.what {
+            What::WorkerSuspected { worker, .. } => drop(self.suspected.insert(worker.clone())),
+            What::WorkerJoined { worker, .. } | What::WorkerLeft { worker, .. } => drop(self.suspected.remove(worker)),
+            What::WorkerReady { worker } if self.suspected.remove(worker) => sights.see(Sight::SuspectReturns),
+            What::WorkerSet { worker, admission } if self.history.is_holder(worker) => match admission {
+                Admission::Cordoned => sights.see(Sight::Cordoned),
+                Admission::Draining => sights.see(Sight::Drained),
+                Admission::Open => {}
+            },
+            What::TaskFinished { task, verdict: Verdict::Passed, .. } if self.history.is_cancelled(*task) => {
+                sights.see(Sight::CancelledPassed);
+            }
+            _ => {}
         }
     }
 
@@ -317,9 +332,9 @@ impl Witness {
         self.floor.forgot_all(station);
     }
 
-    /// A worker forgets a result. I11: only when it was acknowledged.
-    pub fn forgets(&mut self, now: Time, station: usize, attempt: Attempt) {
-        if !self.floor.is_acknowledged(station, attempt) {
+    /// A worker forgets a result. I11: only when it was acknowledged, or nobody waits for it: then as soon as the attempt ends.
+    pub fn forgets(&mut self, now: Time, station: usize, attempt: Attempt, is_ended: bool) {
+        if !is_ended && !self.floor.is_acknowledged(station, attempt) {
             self.accuse(now, "I11", format!("w{station} forgets the result of {attempt}, which nobody acknowledged"));
         }
     }
@@ -332,6 +347,19 @@ impl Witness {
         }
     }
 
+    /// The processes of an attempt have stopped, to begin again perhaps; or they are gone, and nobody is told.
+    pub fn pauses(&mut self, attempt: Attempt) {
+        self.floor.dies(attempt);
+    }
+
+    /// An attempt that stood still begins again. I16: no later attempt of its task was begun.
+    pub fn runs_again(&mut self, now: Time, station: usize, attempt: Attempt) {
+        let history = &self.history;
+        if let Err(what) = self.floor.runs_again(station, attempt, |other| history.are_twins(attempt, other)) {
+            self.accuse(now, "I16", what);
+        }
+    }
+
     /// A test of an attempt ends.
     pub fn tests(&mut self, attempt: Attempt, result: &TestResult) {
         self.floor.tested(attempt, result);
@@ -340,11 +368,6 @@ impl Witness {
     /// The processes of an attempt are gone, and told how they ended.
     pub fn exits(&mut self, attempt: Attempt, outcome: &Outcome) {
         self.floor.exits(attempt, outcome);
-    }
-
-    /// The processes of an attempt are gone, and nobody is told.
-    pub fn dies(&mut self, attempt: Attempt) {
-        self.floor.dies(attempt);
     }
 
     /// A machine stands still with all that runs on it, or goes on.
@@ -376,6 +399,8 @@ fn sight_of(what: &What) -> Option<Sight> {
         What::AttemptStopped { failure: Some(Failure::TimeoutSilence), .. } => Sight::TimedOutSilence,
         What::AttemptStopped { failure: Some(Failure::TimeoutSetup), .. } => Sight::TimedOutSetup,
         What::AttemptStopped { failure: Some(Failure::Refused), .. } => Sight::RefusedStart,
+        What::AttemptStopped { reason: shared::fact::StopReason::Migrated, .. } => Sight::Migrated,
+        What::AttemptStopped { reason: shared::fact::StopReason::Preempted, .. } => Sight::Preempted,
         What::CancelRequested { .. } => Sight::CancelRunning,
         What::Migration { .. } => Sight::MigrationOrdered,
         What::Preemption { .. } => Sight::PreemptionOrdered,

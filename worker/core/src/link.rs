@@ -273,6 +273,7 @@ impl Worker {
         let Some(sent) = open.unanswered.get(&number).copied() else { return };
         open.unanswered = open.unanswered.split_off(&(number + 1));
         open.is_stable = true;
+        let sent = if planted::bug(6) { open.heard } else { sent };
         let until = sent + open.lease;
         self.extend_lease(until, effects);
     }
@@ -280,7 +281,7 @@ impl Worker {
     fn extend_lease(&mut self, until: Time, effects: &mut Vec<Effect>) {
         if self.lease_until < Some(until) {
             self.lease_until = Some(until);
-            effects.push(Effect::Lease { until });
+            effects.push(Effect::Lease { until: if planted::bug(38) { until + Duration::from_secs(60) } else { until } });
         }
     }
 

@@ -16,11 +16,15 @@ use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, Hello};
 use shared::time::Time;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 /// Inputs taken before a plan is made for all of them.
 const INPUTS_MAX: usize = 4_096;
 /// Batches that may wait for the disk.
 const BATCHES_MAX: usize = 4;
+
+/// Who does nothing for longer than this although something is due stood still.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What reaches the core.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub struct Process {
     writer: Writer,
     callers: BTreeMap<ClientId, Asked>,
     next_client: u64,
+    /// When the core was last stepped.
+    stepped: Time,
 }
 
 impl Process {
@@ -80,6 +86,7 @@ impl Process {
             writer: Writer::default(),
             callers: BTreeMap::new(),
             next_client: 0,
+            stepped: Time::ZERO,
         }
     }
 
@@ -244,9 +251,11 @@ impl Process {
 
     fn step(&mut self, around: &mut Around, now: Time, event: Event) {
         let before = around.witness.before(&self.core, &event);
-        if self.core.next_wakeup().is_some_and(|due| now.since(due).as_secs() > 1) {
+        let is_late = self.core.next_wakeup().is_some_and(|due| now.since(due) > LATE);
+        if is_late && now.since(self.stepped) > LATE {
             around.sights.see(Sight::Amnesty);
         }
+        self.stepped = now;
         let mut effects = Vec::new();
         self.core.step(now, event, &mut effects);
         around.witness.after(around.now, &before, &effects, &mut around.sights);

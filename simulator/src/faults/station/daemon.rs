@@ -1,12 +1,13 @@
 //! The loop that owns a worker's core, and its socket. Mirrors `worker/src/driver.rs` and `session.rs`.
 
-use super::processes::Processes;
-use super::{DiskOrder, WorkDir};
+use super::WorkDir;
+use super::runner::Runner;
 use crate::faults::around::{Around, Happening, StationAlarm};
 use crate::faults::dial::Dial;
 use crate::faults::network::{Packet, WireId};
 use crate::faults::sights::Sight;
 use crate::network::Direction;
+use shared::id::Attempt;
 use shared::protocol::{Envelope, FromWorker, LOG_CHUNK_BYTES_MAX};
 use shared::time::Time;
 use std::collections::VecDeque;
@@ -79,13 +80,13 @@ impl Daemon {
         around: &mut Around,
         event: Event,
         work_dir: &mut WorkDir,
-        processes: &mut Processes,
-        orders: &mut VecDeque<DiskOrder>,
+        runner: &mut Runner,
     ) -> bool {
         let mut pending = VecDeque::from([event]);
         let mut effects = Vec::new();
         let mut stop = false;
         while let Some(event) = pending.pop_front() {
+            let ended = if let Event::Ended { attempt, .. } = &event { Some(*attempt) } else { None };
             if let Event::Received(envelope) = &event {
                 around.witness.hears(around.now, self.index, envelope);
             }
@@ -106,17 +107,27 @@ impl Daemon {
                     Effect::Send(message @ (FromWorker::Log { .. } | FromWorker::Finished { .. })) => self.bulk.push(message),
                     Effect::Send(message) => self.control.push(message),
                     Effect::SendLog { attempt, from, bytes_max } => {
-                        let until = self.send_log(processes, attempt, from, bytes_max);
+                        let until = self.send_log(runner, attempt, from, bytes_max);
                         pending.push_front(Event::LogSent { attempt, until });
                     }
-                    Effect::Run(start) => processes.run(around, self.index, start),
-                    Effect::End { attempt, grace } => processes.end(around, self.index, attempt, grace),
-                    Effect::Persist { attempt, outcome, tests } => orders.push_back(DiskOrder::Store(attempt, outcome, tests)),
-                    Effect::Forget { attempt } => {
-                        around.witness.forgets(around.now, self.index, attempt);
-                        orders.push_back(DiskOrder::Forget(attempt));
+                    Effect::Lease { until } => runner.lease(around, until),
+                    Effect::Run(start) => {
+                        if ended.is_some_and(|ended| ended.task == start.attempt.task) {
+                            around.sights.see(Sight::WaitsForSibling);
+                        }
+                        runner.run(around, start);
                     }
-                    Effect::Discard { attempt } => orders.push_back(DiskOrder::Discard(attempt)),
+                    Effect::Save { attempt, until } => runner.save(around, attempt, until),
+                    Effect::Store { attempt } => {
+                        around.soon(0.05, 20.0, Happening::Uploaded(self.index, self.life, attempt));
+                    }
+                    Effect::Resume { attempt } => runner.resume(around, attempt),
+                    Effect::End { attempt, grace, reason } => runner.end(around, attempt, grace, reason),
+                    Effect::Forget { attempt } => {
+                        around.witness.forgets(around.now, self.index, attempt, ended == Some(attempt));
+                        runner.forget(around, attempt);
+                    }
+                    Effect::Discard { attempt } => runner.discard(attempt),
                     Effect::Note(note) => see(around, &note),
                     Effect::Stop(_) => stop = true,
                 }
@@ -141,11 +152,11 @@ impl Daemon {
     }
 
     /// Output as messages; where it stopped.
-    fn send_log(&mut self, processes: &Processes, attempt: shared::id::Attempt, from: u64, bytes_max: u64) -> u64 {
+    fn send_log(&mut self, runner: &Runner, attempt: Attempt, from: u64, bytes_max: u64) -> u64 {
         let mut cursor = from;
         while cursor < from + bytes_max {
             let most = (from + bytes_max - cursor).min(LOG_CHUNK_BYTES_MAX as u64);
-            let Some(bytes) = processes.read(attempt, cursor, most) else { return from + bytes_max };
+            let Some(bytes) = runner.read(attempt, cursor, most) else { return from + bytes_max };
             let offset = cursor;
             cursor += bytes.0.len() as u64;
             self.bulk.push(FromWorker::Log { attempt, offset, bytes });

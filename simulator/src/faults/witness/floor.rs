@@ -1,6 +1,6 @@
 //! What runs where, how it really ended, and what workers have promised themselves.
 
-use shared::id::{Attempt, Epoch};
+use shared::id::{Attempt, AttemptNumber, Epoch};
 use shared::outcome::{Ended, Outcome, TestOutcome, TestResult};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +80,17 @@ impl Floor {
             }
         }
         Ok(())
+    }
+
+    /// The processes of an attempt begin again where they stood still.
+    pub fn runs_again(&mut self, station: usize, attempt: Attempt, are_twins: impl Fn(Attempt) -> bool) -> Result<(), String> {
+        self.running.insert(attempt, station);
+        let later = Attempt { number: AttemptNumber(attempt.number.0 + 1), ..attempt };
+        let end = Attempt { number: AttemptNumber(u64::MAX), ..attempt };
+        match self.began.range(later..=end).find(|other| !are_twins(**other)) {
+            Some(other) => Err(format!("attempt {attempt} begins again at w{station} after attempt {other} was begun")),
+            None => Ok(()),
+        }
     }
 
     pub fn tested(&mut self, attempt: Attempt, result: &TestResult) {

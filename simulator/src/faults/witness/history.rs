@@ -5,10 +5,11 @@ use shared::fact::{Fact, StandstillEnd, StopReason, What};
 use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Ended, Failure, Verdict};
 use shared::protocol::{CheckpointRef, Start};
-use shared::task::{TaskSpec, Work};
+use shared::task::{TaskSpec, Work, seconds};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Failures of machines a task may meet, workers that may be lost while they run it: the defaults of the coordinator.
 const INFRA_FAILURES_MAX: usize = 3;
@@ -130,6 +131,11 @@ impl History {
     /// Whether the end of an attempt is on disk.
     pub fn has_stopped(&self, attempt: Attempt) -> bool {
         self.tale(attempt).is_some_and(|tale| tale.stopped.is_some())
+    }
+
+    /// Whether a worker holds an attempt.
+    pub fn is_holder(&self, worker: &str) -> bool {
+        self.tasks.values().any(|story| story.live().any(|(_, tale)| *tale.worker == *worker))
     }
 
     /// Whether a cancellation, or a verdict, is on disk.
@@ -259,7 +265,6 @@ impl Story {
         let said = match (reason, failure) {
             (StopReason::Finished, None) => Ended::Passed,
             (StopReason::Finished, Some(Failure::Test)) => Ended::Failed(Failure::Test),
-            (StopReason::Migrated, _) => Ended::Saved,
             _ => return Ok(()),
         };
         wrong_unless(is_noop || truth == Some(said), "I4", || format!("{attempt} is recorded as {said:?}; in truth {truth:?}"))
@@ -310,7 +315,7 @@ impl Story {
         })?;
         let is_command = matches!(self.spec.work, Work::Command(_));
         let (own, infra) = self.budget();
-        let waited_s = at.since(self.since).as_secs_f64();
+        let waited = at.since(self.since) + Duration::from_micros(2);
         let mut losses: Vec<Arc<str>> = self.lost_on.clone();
         losses.extend(deciding.filter(|tale| tale.has_started).map(|tale| tale.worker.clone()));
         let distinct: BTreeSet<&Arc<str>> = losses.iter().collect();
@@ -321,7 +326,7 @@ impl Story {
             Verdict::Failed => !is_command || own == usize::from(self.spec.retries),
             Verdict::Error => infra + 1 == INFRA_FAILURES_MAX,
             Verdict::Cancelled => self.is_cancelled || attempt.is_none(),
-            Verdict::Expired => self.spec.timeouts.queue_s.is_some_and(|limit| waited_s >= limit),
+            Verdict::Expired => seconds(self.spec.timeouts.queue_s).is_some_and(|limit| waited >= limit),
             Verdict::Quarantined => distinct.len() >= POISONED_WORKERS || losses.len() >= LOSSES_MAX,
         };
         wrong_unless(has_reason, "I18", || {
