@@ -11,6 +11,7 @@ mod chance;
 mod clients;
 pub mod command;
 mod dial;
+pub mod directed;
 mod farm;
 mod network;
 pub mod planted;

@@ -82,6 +82,8 @@ pub struct Around {
     pub trace: Trace,
     /// How far each saved state is, 0 to 1.
     pub states: BTreeMap<Digest, f64>,
+    /// No state reaches the coordinator, or comes from there.
+    pub is_store_down: bool,
     /// What the seed decided.
     pub setting: Setting,
 }
@@ -98,6 +100,7 @@ impl Around {
             sights: Sights::default(),
             trace,
             states: BTreeMap::new(),
+            is_store_down: false,
             setting,
         }
     }

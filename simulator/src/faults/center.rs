@@ -69,6 +69,8 @@ pub struct Center {
     pub disk: LogDisk,
     /// Where in its work the program dies.
     pub dies: Option<DeathPoint>,
+    /// Commits that have ended, over all lives.
+    pub commits: u64,
     dial: Dial,
     /// By how much the wall clock is wrong, in milliseconds.
     pub wall_error_ms: i64,
@@ -85,6 +87,7 @@ impl Center {
         Self {
             disk: LogDisk::default(),
             dies: None,
+            commits: 0,
             dial: Dial::new(Time::ZERO, Time::ZERO, ppm),
             wall_error_ms: 0,
             process: None,
@@ -213,9 +216,11 @@ impl Center {
         match alarm {
             CenterAlarm::Start => {}
             CenterAlarm::Committed => {
+                self.commits += 1;
                 if process.committed(around, &mut self.disk, &mut self.dies) {
                     self.die(around, Death::Killed);
-                    around.soon(0.05, 20.0, Happening::Center(0, CenterAlarm::Start));
+                    let (low, high) = around.setting.away_s;
+                    around.soon(low, high, Happening::Center(0, CenterAlarm::Start));
                 }
             }
             CenterAlarm::Silence(wire) => process.silence(around, wire),

@@ -38,6 +38,11 @@ pub struct Clients {
 }
 
 impl Request {
+    /// A submission of one task.
+    pub fn one(number: u64) -> Self {
+        Self { first: number, count: 1 }
+    }
+
     /// The numbers of its tasks.
     pub fn numbers(self) -> Range<u64> {
         self.first..self.first + self.count

@@ -200,7 +200,8 @@ impl Farm {
             Happening::Process(at, attempt, version) => self.stations[at].process(around, attempt, version),
             Happening::Lease(at) => self.stations[at].lease(around),
             Happening::Uploaded(at, life, attempt) => {
-                let is_there = self.center.is_alive() && !self.center.is_stalled() && around.chance.hits(0.95);
+                let is_up = self.center.is_alive() && !self.center.is_stalled() && !around.is_store_down;
+                let is_there = is_up && around.chance.hits(around.setting.uploads);
                 self.stations[at].uploaded(around, life, attempt, is_there);
             }
             Happening::Mend(mend) => trouble::mend(self, mend),
@@ -294,6 +295,7 @@ impl Farm {
         self.around.trace.note(self.around.now, &[8], || "all troubles end".into());
         self.around.setting.troubles.clear();
         self.around.network.heal();
+        self.around.is_store_down = false;
         self.serve_newest_data();
         (self.center.disk.fails_until, self.center.disk.slow_until) = (Time::ZERO, Time::ZERO);
         self.center.dies = None;

@@ -36,6 +36,10 @@ pub struct Setting {
     pub latency_s: (f64, f64),
     /// The most messages a coordinator's session puts into one frame.
     pub frame_messages: usize,
+    /// Seconds a coordinator that died in a commit is away at least, and at most.
+    pub away_s: (f64, f64),
+    /// Share of the states that reach the coordinator when nothing else is wrong.
+    pub uploads: f64,
     /// Whether wall clocks jump.
     pub wall_jumps: bool,
 }
@@ -73,6 +77,8 @@ impl Setting {
             order_every_s: chance.span(30.0, 600.0).as_secs_f64(),
             latency_s: if chance.hits(0.2) { (0.05, 0.6) } else { (0.000_2, 0.02) },
             frame_messages: *chance.pick(&[1, 3, 256]),
+            away_s: (0.05, 20.0),
+            uploads: 0.95,
             wall_jumps: true,
         }
     }
@@ -86,6 +92,8 @@ impl Setting {
             troubles: Vec::new(),
             latency_s: (0.001, 0.002),
             frame_messages: 256,
+            away_s: (0.5, 1.0),
+            uploads: 1.0,
             config: Config::default(),
             ..Self::drawn(seed, 0.0)
         }

@@ -54,7 +54,7 @@ pub struct Station {
     dial: Dial,
     work_dir: WorkDir,
     /// What holds its attempts.
-    runner: Runner,
+    pub runner: Runner,
     daemon: Option<Daemon>,
     life: u64,
     stall: Option<Stall>,
@@ -108,6 +108,11 @@ impl Station {
     /// Whether nothing of any attempt is left: no process, no result, no output.
     pub fn is_quiet(&self) -> bool {
         self.daemon.as_ref().is_none_or(|daemon| daemon.core.held().is_empty()) && self.runner.is_empty()
+    }
+
+    /// Whether its daemon holds an attempt.
+    pub fn holds(&self, attempt: Attempt) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| daemon.core.held().contains(&attempt))
     }
 
     /// What is left, for people.

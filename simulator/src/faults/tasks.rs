@@ -7,6 +7,9 @@ use shared::outcome::{Ended, Failure, Outcome, TestOutcome, TestResult};
 use shared::task::{Chunk, Framework, TaskSpec, TestCase, Timeouts, Work};
 use std::time::Duration;
 
+/// The kind of tasks that do as they are told.
+pub const STEADY: &str = "steady";
+
 /// Something an attempt does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -94,6 +97,9 @@ impl Fate {
     /// What this attempt of this task does when so much of its work is done already, 0 to 1.
     pub fn of(seed: u64, attempt: Attempt, spec: &TaskSpec, done: f64) -> Self {
         let chance = &mut Chance::of(seed, "fate", [attempt.task.0, attempt.number.0]);
+        if spec.kind == STEADY {
+            return Self::steady(done);
+        }
         let set_up = if spec.kind == "slow setup" && chance.hits(0.7) { 30.0 } else { chance.span(0.01, 2.0).as_secs_f64() };
         let mut steps = vec![(Duration::from_secs_f64(set_up), Step::Begin)];
         let work = match spec.kind.as_str() {
@@ -129,6 +135,18 @@ impl Fate {
             whole,
             cannot_restore: chance.hits(0.1),
         }
+    }
+}
+
+impl Fate {
+    /// Two minutes of work that saves its state in two seconds when it is told to.
+    fn steady(done: f64) -> Self {
+        let whole = Duration::from_secs(120);
+        let exit = Step::Exit(Outcome { exit_code: Some(0), run_s: 120.0, ..Outcome::bare(Ended::Passed) });
+        let steps = vec![(Duration::from_millis(500), Step::Begin), (whole.mul_f64(1.0 - done), exit)];
+        let (term, kill) = (Some(Duration::from_millis(50)), Duration::from_millis(10));
+        let saves = Duration::from_secs(2);
+        Self { steps, term, kill, save: Save::Saves, saves, whole, cannot_restore: false }
     }
 }
 

@@ -375,6 +375,11 @@ impl Witness {
         self.floor.freezes(now, station, is_frozen);
     }
 
+    /// How many attempts of a task were ever begun.
+    pub fn begun_of(&self, task: TaskId) -> usize {
+        self.floor.begun_of(task)
+    }
+
     /// Whether nothing runs anywhere.
     pub fn is_quiet(&self) -> bool {
         self.floor.is_quiet()

@@ -45,11 +45,15 @@ impl Worker {
     pub(crate) fn obey(&mut self, now: Time, message: FromCoordinator, effects: &mut Vec<Effect>) {
         match message {
             FromCoordinator::Reconcile { keep: _, kill } => {
+                self.link.reconciled();
                 for attempt in kill {
                     self.disown(now, attempt, effects);
                 }
             }
-            FromCoordinator::Start(start) => self.start(now, start, effects),
+            FromCoordinator::Start(start) => {
+                self.link.reconciled();
+                self.start(now, start, effects);
+            }
             FromCoordinator::Cancel { attempt, grace_ms } => {
                 self.cancel(now, attempt, Duration::from_millis(grace_ms), effects);
             }

@@ -44,6 +44,8 @@ pub(crate) struct Open {
     unanswered: Heartbeats,
     heard: Time,
     is_stable: bool,
+    /// Whether the coordinator has said which attempts go on here. Before that it takes output for someone else's.
+    is_reconciled: bool,
 }
 
 impl Open {
@@ -55,6 +57,18 @@ impl Open {
 impl Link {
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Link::Open(_))
+    }
+
+    /// Whether output may be told: the coordinator knows whose it is.
+    pub(crate) fn takes_output(&self) -> bool {
+        matches!(self, Link::Open(open) if open.is_reconciled)
+    }
+
+    /// The coordinator has spoken of attempts: it knows which are here.
+    pub(crate) fn reconciled(&mut self) {
+        if let Link::Open(open) = self {
+            open.is_reconciled = true;
+        }
     }
 
     pub(crate) fn seen(&self) -> u64 {
@@ -211,6 +225,7 @@ impl Worker {
             unanswered: Heartbeats::new(),
             heard: now,
             is_stable: false,
+            is_reconciled: false,
         });
         // The proof was this worker's last word that the coordinator must have heard.
         self.extend_lease(proven_at + lease, effects);

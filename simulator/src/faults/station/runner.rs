@@ -8,7 +8,7 @@ use crate::faults::sights::Sight;
 use crate::faults::tasks::{Fate, Save, Step};
 use crate::faults::trouble::Mend;
 use shared::bytes::Bytes;
-use shared::id::{Attempt, Digest};
+use shared::id::{Attempt, Digest, TaskId};
 use shared::outcome::{Ended, Failure, Outcome, TestOutcome, TestResult};
 use shared::planted;
 use shared::protocol::{CheckpointRef, Start};
@@ -245,7 +245,7 @@ impl Runner {
         }
         let (_, step) = kept.left.pop_front()?;
         let event = match step {
-            Step::Begin if kept.fate.cannot_restore && kept.start.restore.is_some() => {
+            Step::Begin if (kept.fate.cannot_restore || around.is_store_down) && kept.start.restore.is_some() => {
                 around.sights.see(Sight::RestoreFails);
                 return self.gone(around, attempt, Outcome::failed(Failure::Infra, "its state cannot be fetched"));
             }
@@ -305,6 +305,20 @@ impl Runner {
         kept.phase = Phase::Ended { outcome, is_stored: false, is_forgotten: false };
         self.set_next(around, attempt);
         None
+    }
+
+    /// The work of a task is done, now, where an attempt of it runs.
+    pub fn finish_task(&mut self, around: &mut Around, task: TaskId) {
+        let running = self.held.iter_mut().find(|(attempt, kept)| attempt.task == task && kept.phase == Phase::Running);
+        let Some((attempt, kept)) = running else { return };
+        let attempt = *attempt;
+        kept.left = kept.left.pop_back().map(|(_, exit)| (Duration::ZERO, exit)).into_iter().collect();
+        self.set_next(around, attempt);
+    }
+
+    /// Whether an attempt stands still with its state saved.
+    pub fn stands(&self, attempt: Attempt) -> bool {
+        self.held.get(&attempt).is_some_and(|kept| matches!(kept.phase, Phase::Stopped { .. }))
     }
 
     /// The daemon is gone, and with it what it was fetching.

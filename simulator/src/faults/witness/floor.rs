@@ -1,6 +1,6 @@
 //! What runs where, how it really ended, and what workers have promised themselves.
 
-use shared::id::{Attempt, AttemptNumber, Epoch};
+use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Ended, Outcome, TestOutcome, TestResult};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,6 +125,11 @@ impl Floor {
         let late = self.outlived.iter().find(|(_, until)| until.is_some_and(|until| until < now))?;
         let station = self.running.get(late.0)?;
         (!self.frozen.contains(station)).then_some((*late.0, *station))
+    }
+
+    /// How many attempts of a task were ever begun.
+    pub fn begun_of(&self, task: TaskId) -> usize {
+        self.began.iter().filter(|attempt| attempt.task == task).count()
     }
 
     /// Whether processes of an attempt run.

@@ -15,6 +15,7 @@ use std::time::Duration;
 const INFRA_FAILURES_MAX: usize = 3;
 const LOSSES_MAX: usize = 8;
 const POISONED_WORKERS: usize = 3;
+const RESTORES_MAX: u32 = 2;
 
 /// What does not hold: its number, and what happened instead.
 pub type Wrong = (&'static str, String);
@@ -39,6 +40,8 @@ struct Story {
     /// When it began to wait.
     since: Time,
     checkpoint: Option<CheckpointRef>,
+    /// Attempts in a row that could not go on from it; after two it is given up.
+    restores_failed: u32,
     standstill: Option<AttemptNumber>,
     /// Why it was run again.
     again: Vec<Failure>,
@@ -106,6 +109,7 @@ impl History {
             verdict: None,
             since: at,
             checkpoint: None,
+            restores_failed: 0,
             standstill: None,
             again: Vec::new(),
             lost_on: Vec::new(),
@@ -169,6 +173,17 @@ impl History {
         self.tasks.len()
     }
 
+    /// Whether a task is told to move, and whether it has saved its state.
+    pub fn moving(&self, task: TaskId) -> (bool, bool) {
+        self.tasks.get(&task).map_or((false, false), |story| (story.standstill.is_some(), story.checkpoint.is_some()))
+    }
+
+    /// The newest attempt of a task: whether it has started, and whether it has stopped.
+    pub fn newest(&self, task: TaskId) -> Option<(AttemptNumber, bool, bool)> {
+        let (number, newest) = self.tasks.get(&task)?.attempts.last_key_value()?;
+        Some((*number, newest.has_started, newest.stopped.is_some()))
+    }
+
     /// How many attempts there were.
     pub fn attempts(&self) -> usize {
         self.tasks.values().map(|story| story.attempts.len()).sum()
@@ -222,7 +237,7 @@ impl Story {
             }
             What::CheckpointSaved { attempt, checkpoint, .. } => {
                 self.live_tale(task, *attempt, "saved its state")?;
-                self.checkpoint = Some(checkpoint.clone());
+                (self.checkpoint, self.restores_failed) = (Some(checkpoint.clone()), 0);
                 Ok(())
             }
             _ => Ok(()),
@@ -283,12 +298,25 @@ impl Story {
         {
             self.lost_on.push(newest.worker.clone());
         }
+        self.count_restore(why);
         let is_command = matches!(self.spec.work, Work::Command(_));
         let (own, infra) = self.budget();
         wrong_unless(!is_command || own <= usize::from(self.spec.retries), "I18", || {
             format!("task {task} is tried again after {own} failures of its own; {} retries are allowed", self.spec.retries)
         })?;
         wrong_unless(infra < INFRA_FAILURES_MAX, "I18", || format!("task {task} is tried again after {infra} failures of machines"))
+    }
+
+    /// A state that two attempts in a row could not go on from is given up.
+    fn count_restore(&mut self, why: Option<Failure>) {
+        let of_machine = why.is_some_and(|why| !why.is_of_the_task() && why != Failure::Lost);
+        let has_started = self.attempts.last_key_value().is_some_and(|(_, newest)| newest.has_started);
+        if of_machine && !has_started && self.checkpoint.is_some() {
+            self.restores_failed += 1;
+        }
+        if self.restores_failed >= RESTORES_MAX {
+            (self.checkpoint, self.restores_failed) = (None, 0);
+        }
     }
 
     /// Failures of its own, and of machines, after which it was run again.
