@@ -1,10 +1,12 @@
-//! Benches of the real thing: the coordinator's and the workers' own programs, over real sockets, with the log on disk.
+//! Benches of the real thing: the coordinator's and the workers' own programs, over real sockets, with the log on disk; and chaos:
+//! the cores of both in virtual time, while everything goes wrong.
 
 mod daemons;
 mod dispatch;
 mod plan;
 
 use clap::{Parser, Subcommand};
+use simulator::faults::command::{self as chaos, ChaosArgs};
 use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
@@ -14,7 +16,10 @@ use std::process::ExitCode;
     about = "Measures Evenkeel",
     after_help = "\
 Example: no-op tasks through four workers of 64 slots
-  test-harness bench dispatch --tasks 100000 --workers 4 --slots 64 --json"
+  test-harness bench dispatch --tasks 100000 --workers 4 --slots 64 --json
+
+Example: a thousand seeds of everything going wrong
+  test-harness chaos --seeds 1000"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -26,6 +31,8 @@ enum Command {
     /// Measures one thing and prints figures
     #[command(subcommand)]
     Bench(Bench),
+    /// Runs the cores of coordinator and workers in virtual time while everything goes wrong
+    Chaos(ChaosArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,15 +45,14 @@ enum Bench {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Bench(Bench::Dispatch(options)) => dispatch::run(&options).await,
-        Command::Bench(Bench::Plan(options)) => plan::run(&options),
+    let Arguments { command } = Arguments::parse();
+    let ended = match command {
+        Command::Bench(Bench::Dispatch(options)) => dispatch::run(&options).await.map(|()| ExitCode::SUCCESS),
+        Command::Bench(Bench::Plan(options)) => plan::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Chaos(args) => chaos::run(&args).map_err(Into::into),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("test-harness: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    ended.unwrap_or_else(|error| {
+        eprintln!("test-harness: {error:#}");
+        ExitCode::from(2)
+    })
 }
