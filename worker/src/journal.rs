@@ -89,7 +89,11 @@ impl Journal {
     }
 
     fn add(&mut self, line: &[u8]) -> io::Result<()> {
-        self.file.write_all(line)?;
+        if let Err(error) = self.file.write_all(line) {
+            // A piece of a line on a full disk would spoil the next one.
+            self.file.set_len(self.bytes)?;
+            return Err(error);
+        }
         self.bytes += line.len() as u64;
         Ok(())
     }
