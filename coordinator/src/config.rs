@@ -1,11 +1,40 @@
 //! How a coordinator is started: flags, and a TOML file whose keys are the flags' names. A flag wins over the file.
 
 use anyhow::{Context, bail};
-use clap::{ArgAction, Args as ClapArgs};
+use clap::{ArgAction, Args as ClapArgs, Subcommand};
 use serde::Deserialize;
 use shared::config::{BalancerConfig, parse_duration_s};
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+/// What `coordinator` is asked for: to run, unless it is told something else.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Command {
+    /// How to run.
+    #[command(flatten)]
+    pub args: Args,
+    /// What to do instead.
+    #[command(subcommand)]
+    pub instead: Option<Instead>,
+}
+
+/// What `coordinator` does besides running.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Instead {
+    /// Keep what lies before the damage in a log, move the damaged log aside, and say what is lost
+    #[command(
+        after_help = "Example: the coordinator said that its log is damaged\n  coordinator salvage --data-dir ./benchmark_db.data"
+    )]
+    Salvage {
+        /// The folder that holds the log
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// The flags of `coordinator`.
 #[derive(Debug, Clone, ClapArgs)]
