@@ -178,7 +178,7 @@ impl Witness {
             return;
         }
         self.steps += 1;
-        if self.has_decided || self.steps % CHECKED_EVERY == 0 {
+        if self.has_decided || self.steps.is_multiple_of(CHECKED_EVERY) {
             self.has_decided = false;
             if let Err(what) = invariants::check(core) {
                 let known = ["I2", "I3", "I5", "I6", "I8"];
@@ -186,7 +186,7 @@ impl Witness {
                 self.accuse(now, invariant, what);
             }
         }
-        if self.steps % REPLAYED_EVERY == 0 && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
+        if self.steps.is_multiple_of(REPLAYED_EVERY) && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
             self.accuse(now, "I14", "the state is not what its log amounts to".into());
         }
         if let Some((attempt, station)) = self.floor.overdue(now) {

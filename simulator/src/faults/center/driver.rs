@@ -1,9 +1,9 @@
 //! The loop that owns the core, and what the world sees of it once it is on disk. Mirrors `coordinator/src/driver.rs` and
 //! `release.rs`.
 
-use super::{CLUSTER, DeathPhase, DeathPoint};
 use super::log::{Batch, LogDisk, Writer};
 use super::session::Session;
+use super::{CLUSTER, DeathPhase, DeathPoint};
 use crate::faults::around::{Around, CenterAlarm, Happening};
 use crate::faults::clients::{Asked, Request};
 use crate::faults::dial::Dial;
@@ -231,9 +231,7 @@ impl Process {
                 Event::Disconnected { connection: ConnectionId(wire.0), why: why.into() }
             }
             Input::Submit(request, tasks) => Event::Submitted { client: self.client(Asked::Submit(request)), tasks },
-            Input::Operate(command) => {
-                Event::Operator { client: self.client(Asked::Order(command.clone())), command }
-            }
+            Input::Operate(command) => Event::Operator { client: self.client(Asked::Order(command.clone())), command },
             Input::Look => {
                 self.batch.effects.push(Release::Seen(around.witness.look(&self.core)));
                 return;
