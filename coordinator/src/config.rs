@@ -98,6 +98,9 @@ pub struct BalancerArgs {
     /// How fast the thresholds follow the load [default: 0.05]
     #[arg(long, value_name = "0..1")]
     threshold_adjustment_rate: Option<f64>,
+    /// Seconds of a task's time that saving a kilojoule is worth, 0 where only time counts [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    energy_weight: Option<f64>,
     /// How far ahead load is predicted [default: 3min]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_s)]
     prediction_window: Option<f64>,
@@ -116,7 +119,7 @@ pub struct BalancerArgs {
     /// Treat all kinds of hardware alike
     #[arg(long, action = ArgAction::SetTrue)]
     disable_hardware_specific_strategies: bool,
-    /// Count on every machine keeping its speed, however warm it gets
+    /// Count neither joules nor the speed that a machine loses when it gets warm
     #[arg(long, action = ArgAction::SetTrue)]
     disable_resource_efficiency: bool,
 }
@@ -217,6 +220,7 @@ impl BalancerArgs {
         set(&mut base.performance_window_s, self.performance_window);
         set(&mut base.threshold_adjustment_rate, self.threshold_adjustment_rate);
         set(&mut base.prediction_window_s, self.prediction_window);
+        set(&mut base.energy_weight, self.energy_weight);
         base.max_simultaneous_migrations = self.max_simultaneous_migrations.unwrap_or(base.max_simultaneous_migrations);
         base.enable_task_migration &= !self.disable_task_migration;
         base.enable_dynamic_thresholds &= !self.disable_dynamic_thresholds;

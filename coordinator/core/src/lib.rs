@@ -38,6 +38,7 @@ use plan::{Balance, Move, Policy, View};
 use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
 use shared::id::{AttemptNumber, ClusterId, TaskId};
+use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, Hello};
 use shared::task::TaskSpec;
 use shared::time::Time;
@@ -219,7 +220,7 @@ impl Coordinator {
     /// Begins a life: the epoch rises, and every worker that was there gets a whole lease to come back with what it runs.
     pub fn begin(&mut self, now: Time, cluster: ClusterId, wall_ms: u64, version: &str, effects: &mut Vec<Effect>) {
         self.balancer.begin();
-        let epoch = shared::id::Epoch(self.state.epoch.0 + 1);
+        let epoch = shared::id::Epoch(if planted::bug(31) { self.state.epoch.0.max(1) } else { self.state.epoch.0 + 1 });
         self.record(now, What::CoordinatorStarted { cluster, epoch, wall_ms, version: version.into() }, effects);
         self.record(now, What::BalancerConfigured { balancer: self.config.balancer }, effects);
         let workers: Vec<_> =
@@ -377,7 +378,7 @@ impl Coordinator {
 
     /// A coordinator that stood still has heard nobody: every lease is longer by the time it stood still.
     fn forgive_own_stall(&mut self, now: Time) {
-        let Some(due) = self.timers.next() else { return };
+        let Some(due) = self.timers.next().filter(|_| !planted::bug(18)) else { return };
         let stood = now.since(due.max(self.forgiven));
         if stood > Duration::from_secs(1) {
             self.state.fleet.forgive(stood);
