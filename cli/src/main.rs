@@ -72,7 +72,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(*args).await,
         Command::Config(args) => config::run(args).await,
         Command::Completion(args) => completion::run(&args),
-        Command::Coordinator(args) => coordinator::run(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Coordinator(command) => coordinator::obey(*command).await.map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::run(*args).await.map(|()| ExitCode::SUCCESS),
     }
 }

@@ -18,6 +18,8 @@ use std::time::SystemTime;
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 /// Downloads at a time for one attempt.
 const FETCHES_AT_A_TIME: usize = 4;
+/// Digests asked about in one request.
+const ASKED_AT_ONCE: usize = 10_000;
 /// What the cache holds after a start of the daemon, at most.
 pub const CACHE_BYTES_MAX: u64 = 10 << 30;
 
@@ -167,12 +169,13 @@ impl Blobs {
     /// list that is there, is there.
     pub async fn bring(&self, sources: &BTreeMap<Digest, PathBuf>, name: Digest, whole: &[u8]) -> Result<(), FilesError> {
         let failed = |why: reqwest::Error| FilesError::Bring { digest: name, why: why.to_string() };
-        let asked: Vec<Digest> = sources.keys().copied().collect();
-        let answer = self.authorised(self.client.post(format!("{}/api/blobs/missing", self.url))).json(&asked).send().await;
-        let missing: Vec<Digest> = match answer.and_then(reqwest::Response::error_for_status) {
-            Ok(answer) => answer.json().await.map_err(failed)?,
-            Err(error) => return Err(failed(error)),
-        };
+        let digests: Vec<Digest> = sources.keys().copied().collect();
+        let mut missing: Vec<Digest> = Vec::new();
+        for asked in digests.chunks(ASKED_AT_ONCE) {
+            let request = self.authorised(self.client.post(format!("{}/api/blobs/missing", self.url))).json(&asked);
+            let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+            missing.extend(answer.json::<Vec<Digest>>().await.map_err(failed)?);
+        }
         for digest in missing {
             let Some(path) = sources.get(&digest) else { continue };
             let disk = |source| FilesError::Disk { path: path.clone(), source };

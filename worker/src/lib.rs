@@ -114,7 +114,9 @@ fn held_of(kept: &Kept) -> worker_core::Held {
         Some(reason) => worker_core::Found::Ending(reason),
         None => worker_core::Found::Running { since: kept.since, heard: kept.heard, save_until: kept.save_until },
     };
-    let Kept { attempt, limits, can_save, log_bytes, .. } = *kept;
+    let Kept { attempt, can_save, log_bytes, .. } = *kept;
+    // What has ended has had its time, however long ago that was.
+    let limits = if kept.exit.is_some() { shared::task::Timeouts::default() } else { kept.limits };
     worker_core::Held { attempt, limits, can_save, found, tests: kept.tests.clone(), log_bytes }
 }
 

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
 fn run(args: worker::Args) -> anyhow::Result<()> {
     match args.runner {
         Some(dir) => worker::run_runner(&dir, args.slots),
-        None => tokio::runtime::Runtime::new()?.block_on(worker::run(args)),
+        // One thread: it only passes things on, and handing them from thread to thread costs more than that.
+        None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(worker::run(args)),
     }
 }

@@ -5,6 +5,7 @@
 //! its parent becomes a child of the runner and is found there, even after `setsid` or a double fork.
 
 mod descent;
+mod ended;
 pub(crate) mod reap;
 
 use crate::output::OutputSink;
@@ -21,11 +22,11 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::ChildStdin;
-use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 pub use descent::Traces;
+use ended::Ended;
 pub use reap::become_reaper;
 
 /// The variable by which the processes of an attempt are known.
@@ -110,7 +111,7 @@ pub struct Group {
     cleared: Option<bool>,
     stdin: Option<ChildStdin>,
     pump: Option<JoinHandle<()>>,
-    child_ended: SignalStream,
+    ended: Ended,
 }
 
 impl Group {
@@ -124,8 +125,6 @@ impl Group {
         }
         let program = find(word, &launch.dir, launch.env.get(OsStr::new("PATH")))?;
         reap::become_reaper();
-        // Listening begins before the start: an end cannot be missed.
-        let child_ended = signal(SignalKind::child()).map_err(system)?;
         let (reader, writer) = io::pipe().map_err(system)?;
         let mut command = std::process::Command::new(&program);
         command
@@ -145,6 +144,14 @@ impl Group {
         drop(command);
         let pid = Pid::from_raw(child.id().cast_signed());
         let stdin = child.stdin.take();
+        let ended = match Ended::of(pid) {
+            Ok(ended) => ended,
+            Err(error) => {
+                let _ = killpg(pid, Signal::SIGKILL);
+                reap::collect(pid, 0.0);
+                return Err(system(error));
+            }
+        };
         let mut group = Group {
             pid,
             traces: Traces { group: Some(pid.as_raw()), cookie: cookie.into(), known: BTreeSet::new() },
@@ -153,7 +160,7 @@ impl Group {
             cleared: None,
             stdin: None,
             pump: None,
-            child_ended,
+            ended,
         };
         // From here on an error drops the group, and with it the process.
         group.stdin = stdin.map(ChildStdin::from_std).transpose().map_err(system)?;
@@ -176,7 +183,7 @@ impl Group {
     /// way and called again.
     pub async fn wait(&mut self) -> Exit {
         while !self.leader_ended() {
-            self.child_event(Duration::from_secs(1)).await;
+            self.ended.wait().await;
         }
         // The ended leader still holds its number, so the group cannot be another's.
         let _ = killpg(self.pid, Signal::SIGKILL);
@@ -205,7 +212,7 @@ impl Group {
         if !grace.is_zero() && !self.leader_ended() && killpg(self.pid, Signal::SIGTERM).is_ok() {
             let deadline = Instant::now() + grace;
             while !self.group_is_empty() && Instant::now() < deadline {
-                self.child_event(Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()))).await;
+                self.pause(Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()))).await;
             }
         }
         if self.exit.is_none() || !self.group_is_empty() {
@@ -213,7 +220,7 @@ impl Group {
         }
         let deadline = Instant::now() + CLEAR_MAX;
         while !self.leader_ended() && Instant::now() < deadline {
-            self.child_event(Duration::from_millis(20)).await;
+            self.pause(Duration::from_millis(20)).await;
         }
         if !self.leader_ended() {
             return false;
@@ -244,9 +251,13 @@ impl Group {
         *self.exit.get_or_insert_with(|| reap::collect(self.pid, self.started.elapsed().as_secs_f64()))
     }
 
-    async fn child_event(&mut self, at_most: Duration) {
-        // The time limit makes up for a signal that someone else in this process has swallowed.
-        let _ = timeout(at_most, self.child_ended.recv()).await;
+    /// Waits for the leader's end, or where that has come for what else may: others of the group.
+    async fn pause(&mut self, at_most: Duration) {
+        if self.leader_ended() {
+            sleep(at_most).await;
+        } else {
+            let _ = timeout(at_most, self.ended.wait()).await;
+        }
     }
 
     async fn clear(&mut self) -> bool {

@@ -1,7 +1,7 @@
 //! The daemon's side of its runners: starts one, finds those that an earlier life of the daemon left, and buries the dead.
 //!
 //! There is one runner of this build, which gets all new tasks, and there may be others: of another build, with tasks that
-//! have not ended. A runner that dies takes its tasks with it; what they had ended with before is read from its journal.
+//! have not ended. One that speaks another protocol cannot be told when to stop, so it is ended. A runner that dies takes its tasks with it; what they had ended with before is read from its journal.
 
 mod link;
 
@@ -73,7 +73,7 @@ impl Runners {
         let (mut held, mut exits) = (Vec::new(), Vec::new());
         for folder in found.work.runners()? {
             match Link::attach(&folder).await {
-                Ok(Some((link, hello, kept))) => {
+                Some((link, hello, kept)) => {
                     let id = found.add(link);
                     if hello == Hello::ours() {
                         found.current = Some(id);
@@ -81,8 +81,7 @@ impl Runners {
                     found.holders.extend(kept.iter().map(|kept| (kept.attempt, id)));
                     held.extend(kept);
                 }
-                Ok(None) => exits.extend(found.bury(folder).await?),
-                Err(error) => tracing::warn!("{error:#}; its tasks end with their lease"),
+                None => exits.extend(found.bury(folder).await?),
             }
         }
         if found.current.is_none() {
@@ -171,6 +170,9 @@ impl Runners {
 
     /// Runners of another build go when their last task has.
     fn release_idle(&mut self) {
+        if self.links.len() < 2 {
+            return;
+        }
         let busy: BTreeSet<RunnerId> = self.holders.values().copied().collect();
         for (id, link) in &mut self.links {
             if Some(*id) != self.current && !busy.contains(id) {
@@ -245,3 +247,6 @@ fn clear(folder: &Path) {
         let _ = std::fs::remove_dir_all(folder);
     }
 }
+
+#[cfg(test)]
+mod tests;

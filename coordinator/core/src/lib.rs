@@ -189,6 +189,8 @@ pub struct Coordinator {
     again: Option<Time>,
     /// Up to when standing still was forgiven.
     forgiven: Time,
+    /// Whether no plan is made for now.
+    is_holding: bool,
 }
 
 impl Coordinator {
@@ -205,6 +207,7 @@ impl Coordinator {
             settled: Time::ZERO,
             again: None,
             forgiven: Time::ZERO,
+            is_holding: false,
         }
     }
 
@@ -259,8 +262,12 @@ impl Coordinator {
     /// When [`Event::Woke`] is due at the latest. A shell sends it when no other event is at hand, so that a plan is made
     /// for all that arrived together.
     pub fn next_wakeup(&self) -> Option<Time> {
-        let plan = if self.changed { Some(self.settled) } else { self.again };
-        self.timers.next().into_iter().chain(plan).min()
+        self.timers.next().into_iter().chain(self.plan_due()).min()
+    }
+
+    /// Makes no plan while it is told so, and what waits goes on waiting: for a shell that has no room for new facts.
+    pub fn hold_leases(&mut self, is_holding: bool) {
+        self.is_holding = is_holding;
     }
 
     /// What the facts so far amount to.
@@ -288,10 +295,15 @@ impl Coordinator {
                 Timer::Sample => self.sample(now, effects),
             }
         }
-        let is_due = if self.changed { self.settled <= now } else { self.again.is_some_and(|at| at <= now) };
-        if is_due {
+        if self.plan_due().is_some_and(|at| at <= now) {
             self.make_plan(now, effects);
         }
+    }
+
+    /// When the next plan is to be made.
+    fn plan_due(&self) -> Option<Time> {
+        let due = if self.changed { Some(self.settled) } else { self.again };
+        due.filter(|_| !self.is_holding)
     }
 
     fn make_plan(&mut self, now: Time, effects: &mut Vec<Effect>) {

@@ -202,6 +202,16 @@ impl<'a> View<'a> {
         self.queue.tasks_of(profile).copied().filter(waits)
     }
 
+    /// How many groups ever began to wait.
+    pub fn groups_born(&self) -> u64 {
+        self.queue.groups_born()
+    }
+
+    /// The groups that began to wait after so many others; nothing where they are more than are remembered.
+    pub fn groups_since(&self, born: u64) -> Option<impl Iterator<Item = &'a Profile> + use<'a>> {
+        self.queue.groups_since(born)
+    }
+
     /// When the newest task of a group was submitted.
     pub fn newest(&self, profile: &Profile) -> Option<Time> {
         self.queue.tasks_of(profile).next_back().and_then(|task| self.ledger.get(*task)).map(|task| task.submitted)

@@ -5,17 +5,17 @@ use crate::output::OutputReader;
 use crate::runner::wire::{Exit, FromRunner};
 use crate::runners::{RunnerId, Said};
 use crate::{checkpoint, clock, setup};
-use anyhow::Result;
 use shared::bytes::Bytes;
 use shared::id::Attempt;
 use shared::outcome::{Ended, Failure, Outcome};
 use shared::protocol::{FromWorker, LOG_CHUNK_BYTES_MAX, Start};
+use shared::time::Time;
 use std::time::Duration;
 use worker_core::{Event, Reason};
 
 impl Driver {
     /// What a runner said becomes events.
-    pub(super) async fn heard(&mut self, runner: RunnerId, said: Said) -> Result<()> {
+    pub(super) async fn heard(&mut self, runner: RunnerId, said: Said) -> anyhow::Result<()> {
         match said {
             Said::Messages(messages) => messages.into_iter().for_each(|message| self.told(message)),
             Said::Gone(why) => {
@@ -53,6 +53,7 @@ impl Driver {
         if log_bytes > 0 {
             self.output(attempt).total = log_bytes;
         }
+        self.fetching.remove(&attempt);
         self.pending.push_back(Event::Ended { attempt, outcome, log_bytes, is_clean, by });
     }
 
@@ -67,22 +68,31 @@ impl Driver {
         self.outputs.entry(attempt).or_insert_with(|| OutputReader::new(layout.output(attempt)))
     }
 
-    /// Makes an attempt ready where that may take its time; what follows is [`Driver::prepared`].
+    /// Makes an attempt ready; what follows is [`Driver::prepared`].
     pub(super) fn start(&mut self, start: Start) {
         let (attempt, ordered) = (start.attempt, clock::now());
-        let (Surroundings { work, blobs, .. }, ready) = (self.around.clone(), self.to_ready.clone());
+        let Surroundings { work, blobs, .. } = self.around.clone();
+        let folders = setup::make_folders(&start, &work);
+        if folders.is_err() || !setup::fetches(&start) {
+            return self.hand_over(start, ordered, folders);
+        }
+        // Fetching may take its time.
+        let ready = self.to_ready.clone();
         let task = tokio::spawn(async move {
-            let prepared = setup::prepare(&start, &work, &blobs).await;
-            let _ = ready.send((start, ordered, prepared)).await;
+            let fetched = setup::fetch(&start, work.layout(), &blobs).await;
+            let _ = ready.send((start, ordered, fetched)).await;
         });
         self.fetching.insert(attempt, task);
     }
 
     pub(super) fn prepared(&mut self, (start, ordered, prepared): Ready) {
         // One that was ended meanwhile is not waited for.
-        if self.fetching.remove(&start.attempt).is_none() {
-            return;
+        if self.fetching.remove(&start.attempt).is_some() {
+            self.hand_over(start, ordered, prepared);
         }
+    }
+
+    fn hand_over(&mut self, start: Start, ordered: Time, prepared: Result<(), Outcome>) {
         match prepared {
             Ok(()) => self.runners.run(start, ordered),
             Err(outcome) => {

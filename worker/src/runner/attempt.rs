@@ -190,8 +190,9 @@ impl Standing<'_> {
 async fn command(argv: &[String], place: &mut Place, sink: &OutputSink, standing: &mut Standing<'_>) -> End {
     let (mut ran_s, mut used) = (0.0, Usage::default());
     let mut is_first = true;
+    let env = std::mem::take(&mut place.env);
+    let mut launch = Launch { argv: argv.to_vec(), dir: place.dir.clone(), env, stdin: false };
     loop {
-        let launch = Launch { argv: argv.to_vec(), dir: place.dir.clone(), env: place.env.clone(), stdin: false };
         let mut group = match Group::launch(&launch, &place.cookie, sink) {
             Ok(group) => group,
             Err(error) => return (Outcome::failed(failure_of(&error), error.to_string()), true),
@@ -215,6 +216,7 @@ async fn command(argv: &[String], place: &mut Place, sink: &OutputSink, standing
         }
         (ran_s, used) = (exit.run_s, exit.usage);
         place.begin_again();
+        launch.env.append(&mut place.env);
     }
 }
 

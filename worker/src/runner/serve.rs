@@ -83,8 +83,21 @@ struct Held {
     kept: Kept,
     end: watch::Sender<Option<Duration>>,
     save: watch::Sender<bool>,
+    /// Since when it stands still.
+    stands_since: Option<Time>,
     /// Whether its end is on the disk.
     is_stored: bool,
+}
+
+impl Held {
+    /// An attempt that stands still uses none of its time: what it began with moves along.
+    fn leave_out_standstill(&mut self) {
+        if let Some(since) = self.stands_since {
+            let now = clock::now();
+            self.kept.since = self.kept.since + now.since(since);
+            (self.kept.heard, self.stands_since) = (now, Some(now));
+        }
+    }
 }
 
 impl Runner {
@@ -163,9 +176,8 @@ impl Runner {
             }
             ToRunner::Resume { attempt } => {
                 if let Some(held) = self.held.get_mut(&attempt) {
-                    if held.kept.stopped.take().is_some() {
-                        held.kept.heard = clock::now();
-                    }
+                    held.leave_out_standstill();
+                    (held.kept.stopped, held.stands_since) = (None, None);
                     held.kept.save_until = None;
                     held.save.send_replace(false);
                 }
@@ -188,7 +200,8 @@ impl Runner {
     fn greet(&mut self) {
         let Some(daemon) = &mut self.daemon else { return };
         daemon.say(&FromRunner::Hello(Hello::ours()));
-        for held in self.held.values() {
+        for held in self.held.values_mut() {
+            held.leave_out_standstill();
             let mut kept = held.kept.clone();
             // An end that is not durable yet is told when it is.
             kept.exit = kept.exit.filter(|_| held.is_stored);
@@ -217,7 +230,7 @@ impl Runner {
             log_bytes: 0,
             exit: None,
         };
-        self.held.insert(attempt, Held { kept, end, save, is_stored: false });
+        self.held.insert(attempt, Held { kept, end, save, stands_since: None, is_stored: false });
         let orders = Orders { end: ended, save: saving };
         tokio::spawn(attempt::run(start, ordered, self.env.clone(), self.around.clone(), orders));
     }
@@ -250,7 +263,7 @@ impl Runner {
                 FromRunner::Grew { attempt, total }
             }
             Happened::Stopped(is_saved) => {
-                kept.stopped = Some(is_saved);
+                (kept.stopped, held.stands_since) = (Some(is_saved), Some(clock::now()));
                 FromRunner::Stopped { attempt, is_saved }
             }
             Happened::Ended(outcome, log_bytes, is_clean) => {

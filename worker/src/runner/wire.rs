@@ -15,7 +15,7 @@ use std::io;
 use tokio::net::UnixStream;
 use worker_core::Reason;
 
-/// What both sides must speak alike. A runner that speaks another one is left alone: its tasks end with their lease.
+/// What both sides must speak alike.
 pub const PROTOCOL: u16 = 1;
 /// The longest message: the tests of a chunk with all they have to say.
 const FRAME_BYTES_MAX: usize = 1 << 30;

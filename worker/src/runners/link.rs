@@ -4,7 +4,7 @@ use super::{RunnerId, Said};
 use crate::process::reap;
 use crate::runner::SOCKET;
 use crate::runner::wire::{Frames, FromRunner, Hello, Kept, PROTOCOL, ToRunner, put};
-use anyhow::{Context, Result, bail};
+use anyhow::Context;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
@@ -48,7 +48,7 @@ impl Link {
     }
 
     /// Starts a runner of this build in `folder`.
-    pub fn start(folder: &Path, slots: usize) -> Result<Self> {
+    pub fn start(folder: &Path, slots: usize) -> anyhow::Result<Self> {
         let doing = || format!("starting a runner in {}", folder.display());
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().with_context(doing)?;
         ours.set_nonblocking(true).with_context(doing)?;
@@ -63,43 +63,42 @@ impl Link {
         Ok(Self::new(folder, Some(Pid::from_raw(child.id().cast_signed())), true, socket))
     }
 
-    /// Connects to the runner that lives in `folder`, and asks what it holds; nothing when none lives there.
-    ///
-    /// # Errors
-    /// It speaks another protocol.
-    pub async fn attach(folder: &Path) -> Result<Option<(Self, Hello, Vec<Kept>)>> {
-        let Ok(socket) = connect(folder).await else { return Ok(None) };
+    /// Connects to the runner that lives in `folder`, and asks what it holds; nothing when none lives there, or one that is
+    /// of no use and was ended.
+    pub async fn attach(folder: &Path) -> Option<(Self, Hello, Vec<Kept>)> {
+        let socket = connect(folder).await.ok()?;
         let pid = socket.peer_cred().ok().and_then(|peer| peer.pid()).map(Pid::from_raw);
         let mut link = Self::new(folder, pid, false, socket);
-        match timeout(ATTACH_MAX, link.ask()).await {
-            Ok(Ok((hello, kept))) => Ok(Some((link, hello, kept))),
-            Ok(Err(Unanswered::Stranger(hello))) => {
-                bail!("the runner in {} speaks protocol {}, this build {PROTOCOL}", folder.display(), hello.protocol)
-            }
-            // One that does not answer cannot be trusted with anything.
-            Ok(Err(Unanswered::Silent)) | Err(_) => {
-                link.end().await;
-                Ok(None)
-            }
-        }
+        let why = match timeout(ATTACH_MAX, link.ask()).await {
+            Ok(Ok((hello, kept))) => return Some((link, hello, kept)),
+            Ok(Err(why)) => why,
+            Err(_) => format!("it did not say what it holds within {} s", ATTACH_MAX.as_secs()),
+        };
+        tracing::warn!("the runner in {} is ended, and its tasks with it: {why}", folder.display());
+        link.end().await;
+        None
     }
 
-    async fn ask(&mut self) -> Result<(Hello, Vec<Kept>), Unanswered> {
-        let socket = self.socket.as_mut().ok_or(Unanswered::Silent)?;
-        socket.write_all(&std::mem::take(&mut self.unsent)).await.map_err(|_| Unanswered::Silent)?;
+    /// What the runner says it holds; else why it is of no use.
+    async fn ask(&mut self) -> Result<(Hello, Vec<Kept>), String> {
+        let socket = self.socket.as_mut().ok_or("it is spoken to already")?;
+        socket.write_all(&std::mem::take(&mut self.unsent)).await.map_err(|error| error.to_string())?;
         let (mut kept, mut greeting) = (Vec::new(), None);
         loop {
             let mut said = Vec::new();
             match self.frames.read(socket, &mut said).await {
                 Ok(true) => {}
-                Ok(false) | Err(_) => return Err(Unanswered::Silent),
+                Ok(false) => return Err("it went away".into()),
+                Err(error) => return Err(error.to_string()),
             }
             for message in said {
                 match message {
-                    FromRunner::Hello(hello) if hello.protocol != PROTOCOL => return Err(Unanswered::Stranger(hello)),
+                    FromRunner::Hello(hello) if hello.protocol != PROTOCOL => {
+                        return Err(format!("it speaks protocol {}, this build {PROTOCOL}", hello.protocol));
+                    }
                     FromRunner::Hello(hello) => greeting = Some(hello),
                     FromRunner::Holds(one) => kept.push(*one),
-                    FromRunner::HoldsNoMore => return greeting.map(|hello| (hello, kept)).ok_or(Unanswered::Silent),
+                    FromRunner::HoldsNoMore => return greeting.map(|hello| (hello, kept)).ok_or_else(|| "it has no name".into()),
                     // It happened before we asked: what it holds says it too.
                     _ => {}
                 }
@@ -162,11 +161,6 @@ impl Link {
         }
         self.folder
     }
-}
-
-enum Unanswered {
-    Silent,
-    Stranger(Hello),
 }
 
 /// Hears and speaks until the runner is gone.
