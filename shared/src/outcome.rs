@@ -127,6 +127,12 @@ pub struct Usage {
     /// The largest resident set of any one process of the attempt, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_peak_bytes: Option<u64>,
+    /// Joules of the processor it is answerable for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_j: Option<f64>,
+    /// By how much that may be wrong, in joules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_error_j: Option<f64>,
 }
 
 /// The result of an attempt, kept in the worker's outbox until the coordinator has it on disk.

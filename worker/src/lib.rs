@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod driver;
 mod files;
+pub mod hardware;
 mod journal;
 pub mod output;
 pub mod process;
@@ -12,7 +13,7 @@ mod runner;
 mod session;
 mod settings;
 pub mod suite;
-mod telemetry;
+pub mod telemetry;
 mod token;
 mod workdir;
 
@@ -21,12 +22,15 @@ pub use args::{Args, Encoding, Endpoint};
 use anyhow::{Context, Result};
 use driver::Driver;
 use files::Blobs;
+use hardware::Thoroughness;
+use hardware::tree::Tree;
 use runner::Surroundings;
 use settings::Settings;
 use shared::id::BootNonce;
 use std::sync::Arc;
 use std::time::Duration;
 use suite::WarmPool;
+use telemetry::energy::Meter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use workdir::WorkDir;
@@ -41,6 +45,13 @@ const LOOK: Duration = Duration::from_secs(2);
 ///
 /// An error is one of usage or one that trying again cannot mend; it says what to do.
 pub async fn run(args: Args) -> Result<()> {
+    if let Some(kind) = args.probe {
+        println!("{}", hardware::probe_here(kind).await);
+        return Ok(());
+    }
+    if args.detect {
+        return tell_hardware(&args);
+    }
     let settings = Settings::new(&args)?;
     let work = Arc::new(WorkDir::open(&settings.work_dir)?);
     let identity = work.identity()?;
@@ -64,6 +75,7 @@ pub async fn run(args: Args) -> Result<()> {
     };
     let core = Worker::new(who, settings.machine.clone(), leftovers.collect(), u64::from_le_bytes(seed));
     let (events, happened) = mpsc::channel(EVENTS_MAX);
+    let meter = Meter::new(Tree::system()).map(Arc::new);
     let around = Arc::new(Surroundings {
         blobs: Blobs::new(work.blobs(), settings.endpoint.http_url(), settings.token.clone()),
         env: settings.env.clone(),
@@ -72,10 +84,12 @@ pub async fn run(args: Args) -> Result<()> {
         events: events.clone(),
         work: work.clone(),
         kernel_kills: runner::kernel_kills().into(),
+        meter: meter.clone(),
+        devices: settings.machine.devices.clone(),
     });
     let (order, orders) = mpsc::channel(4);
     listen_for_the_end(order, args.exit_with_parent)?;
-    tokio::spawn(look(telemetry::Gauge::new(work.root())?, events));
+    tokio::spawn(look(telemetry::Gauge::new(work.root(), &settings.machine.devices, meter)?, events));
     tracing::info!(
         name = settings.name,
         slots = settings.machine.slots,
@@ -84,6 +98,19 @@ pub async fn run(args: Args) -> Result<()> {
         settings.endpoint.authority
     );
     Driver::new(core, clock::Clock::start(), settings, identity, around, outputs).run(happened, orders).await
+}
+
+/// Prints what hardware is found.
+fn tell_hardware(args: &Args) -> Result<()> {
+    let kinds = hardware::detect(&args.hardware, Thoroughness::Everything);
+    let machine = telemetry::inventory(args, telemetry::host_name(), &kinds)?;
+    let report = hardware::Report { machine: &machine, kinds: &kinds };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+    } else {
+        print!("{report}");
+    }
+    Ok(())
 }
 
 /// Clears away what an earlier life of the daemon left, but for results that were not acknowledged.

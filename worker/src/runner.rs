@@ -1,12 +1,15 @@
 //! One attempt from order to result: its folder, its files, its processes, its end.
 
 use crate::files::Blobs;
+use crate::hardware;
 use crate::output::OutputSink;
 use crate::process::{Exit, Group, Launch, LaunchError};
 use crate::suite::{self, WarmPool};
+use crate::telemetry::energy::{Meter, Reading};
 use crate::workdir::{WorkDir, cookie};
+use shared::hardware::Device;
 use shared::id::{Attempt, BootNonce};
-use shared::outcome::{Ended, Failure, Outcome, TestResult};
+use shared::outcome::{Ended, Failure, Outcome, TestResult, Usage};
 use shared::protocol::{Start, TESTS_PER_MESSAGE_MAX};
 use shared::task::{Chunk, TaskSpec, Work};
 use std::collections::BTreeMap;
@@ -42,6 +45,10 @@ pub struct Surroundings {
     pub events: mpsc::Sender<Event>,
     /// Processes the kernel had killed for memory when it was last asked.
     pub kernel_kills: AtomicU64,
+    /// The devices of this machine, as the coordinator knows them.
+    pub devices: Vec<Device>,
+    /// Counts joules, where the machine tells.
+    pub meter: Option<Arc<Meter>>,
 }
 
 /// The order to end an attempt: holds the grace once it was given.
@@ -94,14 +101,26 @@ async fn execute(start: &Start, sink: &OutputSink, around: &Surroundings, mut or
         Ok(place) => place,
         Err(outcome) => return (Outcome { setup_s: began.elapsed().as_secs_f64(), ..outcome }, true),
     };
+    let before = around.meter.as_ref().and_then(|meter| meter.read(Instant::now()));
     let (mut outcome, is_clean) = match &start.spec.work {
         Work::Command(argv) => command(start.attempt, argv, place, sink, around, order).await,
         Work::Tests(chunk) => tests(start, chunk, place, sink, around, order).await,
         // The core answers it; to be asked for it nevertheless is no reason to fail.
         Work::Noop => (Outcome::bare(Ended::Passed), true),
     };
+    if let (Some(meter), Some(before)) = (&around.meter, before) {
+        attribute_energy(&mut outcome.usage, meter, &before);
+    }
     outcome.setup_s = (began.elapsed().as_secs_f64() - outcome.run_s).max(0.0);
     (outcome, is_clean)
+}
+
+/// Adds the energy an attempt is answerable for, where its processor time is known.
+fn attribute_energy(usage: &mut Usage, meter: &Meter, before: &Reading) {
+    let (Some(user_s), Some(system_s)) = (usage.user_s, usage.system_s) else { return };
+    let share = meter.read(Instant::now()).and_then(|now| now.share_since(before, user_s + system_s));
+    usage.energy_j = share.map(|share| share.joules);
+    usage.energy_error_j = share.map(|share| share.error_j);
 }
 
 /// Where an attempt runs.
@@ -134,6 +153,8 @@ async fn prepare(start: &Start, around: &Surroundings) -> Result<Place, Outcome>
     env.insert("EVENKEEL_TASK".into(), attempt.task.to_string().into());
     env.insert("EVENKEEL_ATTEMPT".into(), attempt.number.ordinal().to_string().into());
     env.insert("EVENKEEL_HARDWARE".into(), start.hardware.name().into());
+    let device = start.device.map_or_else(Vec::new, |place| hardware::variables(&around.devices, place));
+    env.extend(device.into_iter().map(|(name, value)| (name.into(), value.into())));
     if spec.checkpointable {
         env.insert("EVENKEEL_CHECKPOINT_DIR".into(), folder.join("checkpoint").into());
     }
@@ -298,7 +319,6 @@ pub fn kernel_kills() -> u64 {
 #[cfg(test)]
 mod claims {
     use super::*;
-    use shared::outcome::Usage;
 
     #[test]
     fn only_a_kill_that_the_kernel_owns_up_to_is_for_memory() {

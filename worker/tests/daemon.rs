@@ -1,6 +1,8 @@
 //! The daemon as a process, against a coordinator that does what the test says.
 
 mod fake;
+#[path = "daemon/nvml.rs"]
+mod nvml;
 
 use fake::{Coordinator, PATIENCE, attempt, daemon, held, shell, spec, start};
 use nix::sys::signal::{Signal, kill};

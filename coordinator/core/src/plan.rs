@@ -2,7 +2,7 @@
 
 use crate::adaptive::threshold::Limits;
 use crate::estimate::{Estimate, Estimates, KindId};
-use crate::fleet::{Fleet, Presence, Room, WorkerIndex};
+use crate::fleet::{Bays, Fleet, Presence, Room, WorkerIndex};
 use crate::ledger::{Ledger, State as Waiting, Task};
 use crate::queue::{Class, ClassId, Profile, Queue};
 use crate::state::{State, waits};
@@ -109,6 +109,7 @@ pub struct View<'a> {
     estimates: &'a Estimates,
     fleet: &'a mut Fleet,
     free: Vec<Room>,
+    bays: Vec<Bays>,
     balance: Balance,
     migrations_left: usize,
 }
@@ -119,7 +120,8 @@ impl<'a> View<'a> {
         let migrations_left = state.migrations_left(config);
         let State { queue, ledger, fleet, estimates, .. } = state;
         let free = fleet.iter().map(|(_, worker)| if worker.admits() { worker.free() } else { Room::default() }).collect();
-        Self { now, config, queue, ledger, estimates, fleet, free, balance, migrations_left }
+        let bays = fleet.iter().map(|(_, worker)| worker.bays().clone()).collect();
+        Self { now, config, queue, ledger, estimates, fleet, free, bays, balance, migrations_left }
     }
 
     /// The time.
@@ -244,7 +246,8 @@ impl<'a> View<'a> {
 
     /// How many tasks of this class `worker` could still take on that hardware.
     pub fn room_for(&self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) -> u32 {
-        self.free[worker.0 as usize].times(self.takes(class, worker, hardware))
+        let takes = self.takes(class, worker, hardware);
+        self.free[worker.0 as usize].times(takes).min(self.bays[worker.0 as usize].times(hardware, takes.gpu_memory_bytes))
     }
 
     /// Counts a task of this class as given to `worker`.
@@ -252,15 +255,8 @@ impl<'a> View<'a> {
         let takes = self.takes(class, worker, hardware);
         let free = &mut self.free[worker.0 as usize];
         *free = free.less(takes);
-    }
-
-    /// Counts a running task as gone from `worker`.
-    pub fn release(&mut self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) {
-        if self.fleet.get(worker).admits() {
-            let takes = self.takes(class, worker, hardware);
-            let free = &mut self.free[worker.0 as usize];
-            *free = free.plus(takes);
-        }
+        let bays = &mut self.bays[worker.0 as usize];
+        bays.seat(hardware, takes.gpu_memory_bytes).into_iter().for_each(|seat| bays.take(seat));
     }
 
     /// Share of a worker's slots that are free, counting what was proposed, 0 to 1.
@@ -379,7 +375,7 @@ fn check_target(state: &State, task: &Task, to: WorkerIndex, hardware: HardwareK
     if !worker.options(class).contains(&hardware) {
         return Err("the worker cannot run it");
     }
-    if !worker.free().holds(worker.takes(class.demand, hardware)) {
+    if !worker.has_room(worker.takes(class.demand, hardware), hardware) {
         return Err("the worker has no room");
     }
     Ok(())
