@@ -13,6 +13,7 @@ pub use room::Room;
 
 use crate::ConnectionId;
 use crate::foreign::Foreign;
+use crate::health::Health;
 use crate::heat::Heat;
 use crate::queue::{Class, ClassId};
 use shared::fact::Admission;
@@ -62,6 +63,8 @@ pub struct Worker {
     pub heat: Heat,
     /// What others use of it.
     pub foreign: Foreign,
+    /// How far it is trusted.
+    pub health: Health,
     /// Room kept for tasks that are on their way to it.
     pub reserved: BTreeMap<TaskId, (Room, Option<Seat>)>,
     /// How busy it is, as the newest fact says.
@@ -144,7 +147,7 @@ impl Worker {
 
     /// Whether it may be given work now, room aside.
     pub fn admits(&self) -> bool {
-        self.is_open() && !self.foreign.is_held_back()
+        self.is_open() && !self.foreign.is_held_back() && self.health.admits()
     }
 
     /// The first thing the machine lacks for tasks of this class; nothing when it could run them with nothing else there.
@@ -292,6 +295,7 @@ impl Fleet {
             told_load: Load::default(),
             heard: Time::ZERO,
             foreign: Foreign::default(),
+            health: Health::default(),
             sampled: None,
             inventory_asked: None,
             busy: Room::default(),
@@ -335,6 +339,7 @@ impl Fleet {
         let lease = self.leases_given;
         let worker = self.get_mut(worker);
         worker.keep(takes, seat);
+        worker.health.leased();
         let before = worker.held.insert(attempt.task, Held { number: attempt.number, takes, seat, lease });
         assert!(before.is_none(), "a worker holds one attempt of a task at a time");
     }
