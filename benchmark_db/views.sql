@@ -310,8 +310,9 @@ SELECT
 FROM one;
 
 -- What an attempt ran on and under which conditions: the model of its device, and, of the samples its worker told while it
--- ran, the hottest temperature, the lowest clock and whether anything slowed the device or the processor down. NULL where
--- the worker told nothing of it: that is not the same as nothing having happened.
+-- ran, the hottest temperature, the lowest clock and whether anything slowed the device or the processor down; the mean use
+-- of the device and the most memory in use on it, by all that ran there. NULL where the worker told nothing of it: that is
+-- not the same as nothing having happened.
 CREATE OR REPLACE VIEW conditions AS
 WITH ran AS (
     SELECT attempts.task, attempts.attempt, worker, hardware, started_s, stopped_s, placed.device
@@ -347,10 +348,8 @@ during AS (
         temperature_c,
         clock_mhz,
         throttle,
-        json_extract_string(
-            list_filter(told, lambda one: CAST(json_extract_string(one, '$.device') AS INTEGER) = ran.device)[1],
-            '$.throttle'
-        ) AS device_throttle
+        list_filter(told, lambda one: CAST(json_extract_string(one, '$.device') AS INTEGER) = ran.device)[1] AS own,
+        json_extract_string(own, '$.throttle') AS device_throttle
     FROM ran
     JOIN sampled ON sampled.worker = ran.worker AND sampled.t BETWEEN ran.started_s AND coalesce(ran.stopped_s, 1e300)
 ),
@@ -360,16 +359,34 @@ seen AS (
         attempt,
         max(temperature_c) AS temperature_c,
         min(clock_mhz) AS clock_mhz,
+        avg(CAST(json_extract_string(own, '$.utilization') AS DOUBLE)) AS device_utilization,
+        max(CAST(json_extract_string(own, '$.memory_used_bytes') AS BIGINT)) AS device_memory_bytes,
         -- One that is not told is left out: what the other says stands alone.
         bool_or(coalesce(throttle IN ('heat', 'power'), FALSE) OR coalesce(device_throttle IN ('heat', 'power'), FALSE))
             FILTER (throttle IS NOT NULL OR device_throttle IS NOT NULL) AS is_throttled
     FROM during
     GROUP BY task, attempt
 )
-SELECT ran.task, ran.attempt, ran.worker, ran.hardware, ran.device, model, temperature_c, clock_mhz, is_throttled
+SELECT
+    ran.task, ran.attempt, ran.worker, ran.hardware, ran.device, model, temperature_c, clock_mhz, is_throttled,
+    device_utilization, device_memory_bytes
 FROM ran
 LEFT JOIN model USING (task, attempt)
 LEFT JOIN seen USING (task, attempt);
+
+-- What the processes of an attempt used: processors on average, the most memory of any one of them, and the joules of the
+-- processor they are answerable for, with their error. NULL where the system does not tell.
+CREATE OR REPLACE VIEW attempt_usage AS
+SELECT
+    task,
+    attempt,
+    CAST(json_extract_string(payload, '$.usage.user_s') AS DOUBLE) + CAST(json_extract_string(payload, '$.usage.system_s') AS DOUBLE) AS cpu_s,
+    cpu_s / nullif(CAST(json_extract_string(payload, '$.run_s') AS DOUBLE), 0) AS mean_cores,
+    CAST(json_extract_string(payload, '$.usage.memory_peak_bytes') AS BIGINT) AS memory_peak_bytes,
+    CAST(json_extract_string(payload, '$.usage.energy_j') AS DOUBLE) AS energy_j,
+    CAST(json_extract_string(payload, '$.usage.energy_error_j') AS DOUBLE) AS energy_error_j
+FROM facts
+WHERE fact = 'attempt_stopped';
 
 -- Two results of tasks of the same name, side by side. The ratio is there only where it says something about the work: both
 -- ran on the same model and neither was slowed down. Elsewhere it is NULL, and `why_not` says why.

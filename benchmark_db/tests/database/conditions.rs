@@ -29,7 +29,8 @@ fn ran(task: u64, worker: &str, from: f64, seconds: f64, throttle: Option<Thrott
     };
     // The other device is hot: that is nothing to this task.
     let other = DeviceLoad { device: 0, throttle: Some(Throttle::Heat), ..DeviceLoad::default() };
-    let own = DeviceLoad { device: 1, throttle, ..DeviceLoad::default() };
+    let (utilization, memory_used_bytes) = (Some(0.5), Some(1000 + task));
+    let own = DeviceLoad { device: 1, throttle, utilization, memory_used_bytes, ..DeviceLoad::default() };
     let load = Load { temperature_c: Some(70.0), clock_mhz: Some(2000), devices: vec![other, own], ..Load::default() };
     vec![
         queued(from, task, "bench", "", 1),
@@ -61,6 +62,7 @@ fn results_of_unlike_or_slowed_machines_are_set_side_by_side_with_the_reason_and
         (None, Some("a device was slowed down by heat or power"))
     );
     assert_eq!((pair(1, 5, "ratio").as_deref(), pair(1, 5, "is_throttling_unknown").as_deref()), (Some("1.0"), Some("true")));
-    let stamp = "SELECT model || ' ' || temperature_c || ' ' || clock_mhz || ' ' || is_throttled FROM conditions WHERE task = 4";
-    assert_eq!(text(stamp).as_deref(), Some("X 70.0 2000 true"));
+    let stamp = "SELECT concat_ws(' ', model, temperature_c, clock_mhz, is_throttled, device_utilization, device_memory_bytes)
+        FROM conditions WHERE task = 4";
+    assert_eq!(text(stamp).as_deref(), Some("X 70.0 2000 true 0.5 1004"));
 }

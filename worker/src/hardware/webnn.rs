@@ -8,7 +8,7 @@ mod devtools;
 use super::Answer;
 use super::child;
 use super::tree::Tree;
-use devtools::Browser;
+use devtools::{Browser, POLL};
 use serde::Deserialize;
 use shared::hardware::{Device, HardwareKind, Precision, ProbeLevel};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ const QUESTION: &str = r"(async () => {
 /// What the page tells.
 #[derive(Debug, Deserialize)]
 struct Told {
+    here: String,
     secure: bool,
     has_api: bool,
     contexts: Vec<Context>,
@@ -85,9 +86,15 @@ async fn ask(program: &Path) -> Result<(String, Told), String> {
     let asked = async {
         let mut talk = browser.talk().await?;
         let version = talk.version().await?;
-        let text = talk.evaluate(QUESTION).await?;
-        let told = serde_json::from_str(&text).map_err(|error| format!("the page answered `{text}`: {error}"))?;
-        Ok((version, told))
+        loop {
+            let text = talk.evaluate(QUESTION).await?;
+            let told: Told = serde_json::from_str(&text).map_err(|error| format!("the page answered `{text}`: {error}"))?;
+            // Before the page is loaded, an empty one stands in its place, which is secure in no browser.
+            if told.here.starts_with("file:") {
+                return Ok((version, told));
+            }
+            tokio::time::sleep(POLL).await;
+        }
     };
     // The process this runs in has a limit of its own, a little longer, for when even this hangs.
     let limit = child::LIMIT.mul_f64(0.8);

@@ -1,12 +1,15 @@
 //! Memory of devices is given out device by device: never more than there is, and without scattering what is free.
 
 use crate::common::{Bench, machine, passed, spec};
-use coordinator_core::fleet::Bays;
+use coordinator_core::fleet::{Bays, WorkerIndex};
+use coordinator_core::plan::{Move, Plan, Policy, View};
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use shared::fact::What;
 use shared::hardware::{Device, HardwareKind, Inventory, ProbeLevel};
+use shared::id::TaskId;
 use shared::task::TaskSpec;
+use shared::time::Time;
 
 const GB: u64 = 1_000_000_000;
 
@@ -151,4 +154,30 @@ fn ten_thousand_random_sequences_never_overcommit_and_place_no_less_than_first_f
         best_fit += best.placed;
     }
     assert!(ours >= first_fit.max(best_fit), "placed {ours}; first fit {first_fit}, best fit {best_fit}");
+}
+
+/// Proposes to give every waiting task to the first worker, whatever is free there.
+#[derive(Debug)]
+struct Reckless;
+
+impl Policy for Reckless {
+    fn name(&self) -> &'static str {
+        "reckless"
+    }
+
+    fn plan(&mut self, view: &mut View<'_>) -> Plan {
+        let tasks: Vec<TaskId> = view.groups().flat_map(|(_, tasks)| tasks).collect();
+        let lease =
+            |task| Move::Lease { task, to: WorkerIndex(0), hardware: HardwareKind::Cuda, why: "why not".into(), decision: None };
+        Plan { moves: tasks.into_iter().map(lease).collect(), again: None }
+    }
+}
+
+#[test]
+fn a_policy_that_gives_out_more_than_there_is_is_refused_device_by_device() {
+    let mut bench = Bench::driven(Box::new(Reckless), &[], Time::ZERO);
+    bench.join("w1", 1, with_gpus(8, &[16 * GB, 16 * GB]), &[], vec![]);
+    bench.submit((0..4).map(|_| train(10 * GB)).collect());
+    let devices: Vec<Option<u32>> = bench.starts().iter().map(|(_, start)| start.device).collect();
+    assert_eq!(devices, [Some(1), Some(2)], "12 GB are free together, and no 10 GB on either");
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 /// More flags for the browser, separated by white space.
 const FLAGS: &str = "EVENKEEL_BROWSER_FLAGS";
 /// How often the browser is looked at while it starts.
-const POLL: Duration = Duration::from_millis(20);
+pub const POLL: Duration = Duration::from_millis(20);
 /// Messages of other concern before an answer; a browser that talks and never answers is left.
 const ASIDE_MAX: usize = 1000;
 
