@@ -258,6 +258,16 @@ impl Fleet {
         self.by_connection.get(&connection).copied()
     }
 
+    /// How many workers ever joined.
+    pub fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Whether no worker ever joined.
+    pub fn is_empty(&self) -> bool {
+        self.workers.is_empty()
+    }
+
     /// How many workers were not given up.
     pub fn present(&self) -> usize {
         self.workers.iter().filter(|worker| worker.presence != Presence::Gone).count()
