@@ -174,7 +174,7 @@ impl Worker {
         };
         Some(Unmet {
             needs: format!("{} at once", told(self.takes(class.demand, kind))),
-            has: format!("{} in all", told(self.whole())),
+            has: format!("{} in all", told(Room { gpu_memory_bytes: self.bays.largest_bytes(kind), ..self.whole() })),
         })
     }
 
@@ -182,7 +182,7 @@ impl Worker {
     fn fitting(&self, class: &Class) -> Vec<HardwareKind> {
         let fits = |kind: &HardwareKind| {
             let takes = self.takes(class.demand, *kind);
-            self.has(*kind) && self.whole().holds(takes) && self.bays.could_hold(*kind, takes.gpu_memory_bytes)
+            self.has(*kind) && self.whole().holds(takes) && self.bays.largest_bytes(*kind) >= takes.gpu_memory_bytes
         };
         class.hardware.iter().copied().filter(fits).collect()
     }

@@ -320,8 +320,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// Distinct workers lost under a task that make it a suspect; one more and it is quarantined.
-const SUSPECT_LOSSES: usize = 2;
 /// What a restart costs a task: stopping, starting, reading back what it saved, in seconds.
 pub(crate) const RESTART_S: f64 = 1.0;
 /// How fast saved state is taken to travel, in bytes per second.

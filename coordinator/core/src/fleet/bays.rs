@@ -43,9 +43,9 @@ impl Bays {
         self.0.iter().map(|bay| bay.whole_bytes).sum()
     }
 
-    /// Whether a task that keeps `bytes` fits on a device of this kind with nothing else on it.
-    pub fn could_hold(&self, kind: HardwareKind, bytes: u64) -> bool {
-        bytes == 0 || self.0.iter().any(|bay| bay.kind == kind && bay.whole_bytes >= bytes)
+    /// The memory of the largest device of this kind, in bytes: what a task can keep at most.
+    pub fn largest_bytes(&self, kind: HardwareKind) -> u64 {
+        self.0.iter().filter(|bay| bay.kind == kind).map(|bay| bay.whole_bytes).max().unwrap_or(0)
     }
 
     /// How many tasks that keep `bytes` each still fit on devices of this kind; the largest number where they keep nothing.
@@ -61,7 +61,7 @@ impl Bays {
     /// Where a task that keeps `bytes` sits best; nothing where no device of this kind has as much free, or there is none.
     pub fn seat(&self, kind: HardwareKind, bytes: u64) -> Option<Seat> {
         let fit = self.0.iter().filter(|bay| bay.kind == kind && bay.free_bytes() >= bytes);
-        // One that keeps no memory sits where it has the most company to avoid: the device with the fewest tasks.
+        // For one that keeps no memory all devices fit equally well, however much of them is free.
         let best = fit.min_by_key(|bay| (if bytes == 0 { 0 } else { bay.free_bytes() }, bay.tasks, bay.device))?;
         Some(Seat { device: best.device, bytes })
     }

@@ -8,6 +8,9 @@ use shared::hardware::HardwareKind;
 use shared::id::TaskId;
 use shared::task::Work;
 
+/// Distinct workers lost under a task that make it a suspect; one more and it is quarantined.
+const SUSPECT_LOSSES: usize = 2;
+
 /// Whether a move may happen now; the reason where it may not.
 pub fn check(state: &State, proposed: &Move) -> Result<(), &'static str> {
     match proposed {

@@ -58,8 +58,11 @@ fn tasks_go_onto_devices_one_by_one_and_the_order_names_the_device() {
 fn a_task_larger_than_any_one_device_waits_and_is_told_why() {
     let mut bench = Bench::new("fifo");
     bench.join("w1", 1, with_gpus(8, &[16 * GB, 16 * GB]), &[], vec![]);
-    bench.submit(vec![train(20 * GB)]);
+    let ids = bench.submit(vec![train(20 * GB)]);
     assert!(bench.starts().is_empty(), "32 GB in two halves are not 20 GB");
+    let why = bench.coordinator.why(ids[0]).expect("it exists");
+    let unmet = why.workers[0].unmet.clone().expect("something is lacking");
+    assert!(unmet.needs.contains("20000 MB on the device") && unmet.has.contains("16000 MB on the device"), "{unmet:?}");
 }
 
 #[test]
