@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::driver::Core;
 use crate::log::LogHealth;
 use crate::output::OutputStore;
-use crate::recorder::Recording;
+use crate::recorder::{Recording, Reports};
 use crate::session::Sessions;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State, WebSocketUpgrade};
@@ -29,7 +29,7 @@ use error::ApiError;
 use shared::api::BODY_BYTES_MAX;
 use shared::protocol::{FRAME_BYTES_MAX, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What every request may need.
@@ -54,7 +54,7 @@ pub struct App {
     /// Where the log is.
     pub log_path: PathBuf,
     /// The metrics database, for reports.
-    pub reports: Arc<Mutex<benchmark_db::Database>>,
+    pub reports: Reports,
     /// How it was started.
     pub settings: Arc<Settings>,
 }

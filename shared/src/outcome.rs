@@ -135,6 +135,20 @@ pub struct Usage {
     pub energy_error_j: Option<f64>,
 }
 
+impl Usage {
+    /// What two processes used that ran one after the other.
+    pub fn and(self, later: Usage) -> Usage {
+        let sum = |a: Option<f64>, b: Option<f64>| a.map_or(b, |a| Some(a + b.unwrap_or(0.0)));
+        Usage {
+            user_s: sum(self.user_s, later.user_s),
+            system_s: sum(self.system_s, later.system_s),
+            memory_peak_bytes: self.memory_peak_bytes.max(later.memory_peak_bytes),
+            energy_j: sum(self.energy_j, later.energy_j),
+            energy_error_j: sum(self.energy_error_j, later.energy_error_j),
+        }
+    }
+}
+
 /// The result of an attempt, kept in the worker's outbox until the coordinator has it on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -5,7 +5,6 @@
 
 use shared::protocol::{FromWorker, Heartbeat};
 use std::path::Path;
-use std::sync::Arc;
 use worker::hardware::tree::Tree;
 use worker::hardware::{Thoroughness, detect};
 use worker::telemetry::Gauge;
@@ -17,7 +16,7 @@ const EVERY_S: f64 = 2.0;
 fn main() -> anyhow::Result<()> {
     let looks: u32 = std::env::args().nth(1).map_or(Ok(1000), |text| text.parse())?;
     let devices: Vec<_> = detect(&[], Thoroughness::AtStart).into_iter().flat_map(|finding| finding.answer.devices).collect();
-    let mut gauge = Gauge::new(Path::new("."), &devices, Meter::new(Tree::system()).map(Arc::new))?;
+    let mut gauge = Gauge::new(Path::new("."), &devices, Meter::new(Tree::system()))?;
     let mut load = gauge.read();
     let before_s = own_s()?;
     for _ in 0..looks {

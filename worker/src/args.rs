@@ -57,6 +57,9 @@ pub struct Args {
     /// Leave when the standard input is closed: the process that started this one is gone.
     #[arg(long)]
     pub exit_with_parent: bool,
+    /// Be the runner whose folder this is. The daemon starts it.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub runner: Option<PathBuf>,
 }
 
 /// How messages are written on the wire.

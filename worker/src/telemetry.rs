@@ -16,7 +16,6 @@ use energy::{Meter, Reading};
 use rates::{Counters, Rates};
 use shared::hardware::{CORES_MAX, Device, DeviceLoad, HardwareKind, Inventory, Load};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
@@ -69,13 +68,13 @@ pub struct Gauge {
     /// The processor's place in the inventory.
     own: Option<u32>,
     devices: Devices,
-    meter: Option<Arc<Meter>>,
+    meter: Option<Meter>,
     drawn: Option<Reading>,
 }
 
 impl Gauge {
     /// A gauge for this machine with these devices, the disk under `work_dir` and the energy `meter` counts.
-    pub fn new(work_dir: &Path, devices: &[Device], meter: Option<Arc<Meter>>) -> Result<Self> {
+    pub fn new(work_dir: &Path, devices: &[Device], meter: Option<Meter>) -> Result<Self> {
         let tree = Tree::system();
         let own = devices.iter().position(|device| device.kind == HardwareKind::Cpu);
         Ok(Self {

@@ -19,6 +19,7 @@ use crate::queue::{Class, ClassId};
 use shared::fact::Admission;
 use shared::hardware::{HardwareKind, Inventory, Load};
 use shared::id::{Attempt, AttemptNumber, Session, TaskId, WorkerId};
+use shared::planted;
 use shared::protocol::digest_of;
 use shared::requirement::{Demand, Unmet};
 use shared::time::Time;
@@ -336,7 +337,7 @@ impl Fleet {
         entry.ready &= presence.connection().is_some();
         entry.connected &= presence.connection().is_some();
         let before = std::mem::replace(&mut entry.presence, presence);
-        if let Some(connection) = before.connection() {
+        if let Some(connection) = before.connection().filter(|_| !planted::bug(9)) {
             self.by_connection.remove(&connection);
         }
         if let Some(connection) = presence.connection() {
@@ -358,6 +359,9 @@ impl Fleet {
         let worker = self.get_mut(worker);
         let held = worker.held.remove(&task).expect("what is freed was taken");
         worker.give_back(held.takes, held.seat);
+        if planted::bug(20) {
+            worker.busy = worker.busy.less(held.takes);
+        }
     }
 
     /// Keeps room for a task that is on its way.

@@ -18,6 +18,7 @@ use crate::{Coordinator, Effect};
 use shared::fact::{Decision, StandstillEnd, What};
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, TaskId};
+use shared::planted;
 use shared::protocol::{CheckpointRef, FromCoordinator, Start};
 use shared::time::Time;
 use std::sync::Arc;
@@ -138,6 +139,7 @@ impl Coordinator {
         self.record(now, leased, effects);
         let task = self.state.ledger.get(id).expect("it was just leased");
         let restore = task.extra.as_ref().and_then(|extra| extra.checkpoint.clone());
+        let restore = restore.filter(|_| !planted::bug(19));
         let start = Start { attempt, spec: task.spec.clone(), hardware, device, skip: task.settled_tests(), restore };
         let connection = connection.expect("a worker that admits work is connected");
         effects.push(Effect::Send { connection, message: FromCoordinator::Start(start) });

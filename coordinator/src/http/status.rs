@@ -96,7 +96,8 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiErr
 pub async fn report(State(app): State<App>) -> Result<Html<String>, ApiError> {
     let draw = move || {
         let database = app.reports.lock().map_err(|_| "an earlier report panicked".to_string())?;
-        reports::html(&database).map_err(|error| error.to_string())
+        let database = database.as_ref().ok_or("the metrics database is not open at the moment")?;
+        reports::html(database).map_err(|error| error.to_string())
     };
     let drawn = tokio::task::spawn_blocking(draw).await.map_err(ApiError::internal)?;
     drawn.map(Html).map_err(|what| ApiError::unavailable(what, "look at GET /status for the metrics database's problem"))

@@ -1,5 +1,7 @@
 //! The coordinator as a program: how it starts, what it answers, what it survives.
 
 mod daemon;
+mod database;
+mod salvage;
 mod start;
 mod wire;

@@ -9,6 +9,7 @@ use shared::fact::{Fact, StandstillEnd, StopReason, What};
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, TaskId};
 use shared::outcome::Failure;
+use shared::planted;
 use shared::task::TaskSpec;
 use shared::time::Time;
 use std::sync::Arc;
@@ -155,7 +156,9 @@ impl State {
             if end != StandstillEnd::Followed {
                 extra.promise = None;
             }
-            self.fleet.unreserve(to, id);
+            if !(planted::bug(7) && end == StandstillEnd::Withdrawn) {
+                self.fleet.unreserve(to, id);
+            }
         }
     }
 
@@ -174,6 +177,9 @@ impl State {
         let behind_ms = two_digits((behind_s * 1e3) as u64);
         self.ledger.set_state(id, TaskState::Queued { since: at, estimate_ms, behind_ms });
         self.wait(id, true);
+        if planted::bug(32) {
+            self.wait(id, false);
+        }
     }
 
     fn blame(&mut self, id: TaskId, why: Failure) {
@@ -182,7 +188,7 @@ impl State {
         let (worker, had_started, attempts) = (newest.worker, newest.started.is_some(), task.attempts.len());
         let extra = task.extra_mut();
         if why.is_of_the_task() {
-            extra.own_failures = extra.own_failures.saturating_add(1);
+            extra.own_failures = extra.own_failures.saturating_add(if planted::bug(16) { 2 } else { 1 });
         } else if why == Failure::Lost {
             if had_started {
                 extra.lost_on.push(worker);

@@ -1,25 +1,28 @@
 //! A coordinator for tests: it shakes hands, says what it is told to say, and hands over what it hears.
 
 use futures_util::{SinkExt, StreamExt};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde::Serialize;
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Digest, Epoch, Session, TaskId};
 use shared::outcome::Outcome;
 use shared::protocol::{
-    Envelope, FromCoordinator, FromWorker, HeldAttempt, HeldResult, Hello, SUBPROTOCOL_JSON, Start, Welcome, WorkerInventory,
+    Envelope, FromCoordinator, FromWorker, HeldAttempt, HeldResult, Hello, ResultAnswer, SUBPROTOCOL_JSON, Start, Welcome,
+    WorkerInventory,
 };
 use shared::task::{TaskSpec, Work};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -27,9 +30,13 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 /// Longer than anything here takes, so that a failure is told rather than waited for.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Contents by the name of their digest.
+pub type Blobs = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+
 pub struct Coordinator {
     pub address: String,
     sockets: mpsc::Receiver<TcpStream>,
+    pub blobs: Blobs,
     pub epoch: Epoch,
     pub lease_ms: u64,
 }
@@ -50,8 +57,8 @@ impl Coordinator {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound").to_string();
         let (found, sockets) = mpsc::channel(16);
-        let blobs: Arc<BTreeMap<String, Vec<u8>>> =
-            Arc::new(blobs.into_iter().map(|(digest, bytes)| (digest.to_string(), bytes)).collect());
+        let blobs: Blobs = Arc::new(Mutex::new(blobs.into_iter().map(|(digest, bytes)| (digest.to_string(), bytes)).collect()));
+        let kept = blobs.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let (found, blobs) = (found.clone(), blobs.clone());
@@ -68,7 +75,7 @@ impl Coordinator {
                 });
             }
         });
-        Self { address, sockets, epoch: Epoch(1), lease_ms: 30_000 }
+        Self { address, sockets, blobs: kept, epoch: Epoch(1), lease_ms: 30_000 }
     }
 
     /// Accepts a worker up to its proof.
@@ -183,7 +190,7 @@ impl Talk {
     }
 }
 
-async fn serve(mut socket: TcpStream, blobs: &BTreeMap<String, Vec<u8>>) {
+async fn serve(mut socket: TcpStream, blobs: &Blobs) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         match socket.read_u8().await {
@@ -191,15 +198,50 @@ async fn serve(mut socket: TcpStream, blobs: &BTreeMap<String, Vec<u8>>) {
             Err(_) => return,
         }
     }
-    let text = String::from_utf8_lossy(&request);
-    let name = text.split_whitespace().nth(1).and_then(|path| path.strip_prefix("/api/blobs/"));
-    let (status, body) = match name.and_then(|name| blobs.get(name)) {
-        Some(bytes) => ("200 OK", bytes.clone()),
-        None => ("404 Not Found", Vec::new()),
+    let text = String::from_utf8_lossy(&request).to_lowercase();
+    let content = content(&mut socket, &text).await;
+    let name = text.split_whitespace().nth(1).and_then(|path| path.strip_prefix("/api/blobs/")).unwrap_or_default();
+    let (status, body) = {
+        let mut blobs = blobs.lock().expect("no test panics with it");
+        if text.starts_with("put") {
+            blobs.insert(name.to_owned(), content);
+            ("201 Created", Vec::new())
+        } else if name == "missing" {
+            let asked: Vec<String> = serde_json::from_slice(&content).expect("a list of digests");
+            let missing: Vec<String> = asked.into_iter().filter(|digest| !blobs.contains_key(digest)).collect();
+            ("200 OK", serde_json::to_vec(&missing).expect("serialisable"))
+        } else {
+            blobs.get(name).map_or(("404 Not Found", Vec::new()), |bytes| ("200 OK", bytes.clone()))
+        }
     };
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     let _ = socket.write_all(head.as_bytes()).await;
     let _ = socket.write_all(&body).await;
+}
+
+/// The body of a request, sent at once or in chunks.
+async fn content(socket: &mut TcpStream, head: &str) -> Vec<u8> {
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let length = header("content-length:").and_then(|length| length.parse().ok());
+    if header("transfer-encoding:").is_none() {
+        let mut content = vec![0; length.unwrap_or(0)];
+        socket.read_exact(&mut content).await.expect("as much as was announced");
+        return content;
+    }
+    let mut content = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(socket.read_u8().await.expect("a chunk"));
+        }
+        let length = usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).expect("a length in hex");
+        let mut chunk = vec![0; length + 2];
+        socket.read_exact(&mut chunk).await.expect("as much as was announced");
+        content.extend_from_slice(&chunk[..length]);
+        if length == 0 {
+            return content;
+        }
+    }
 }
 
 /// A worker daemon; it is killed when this is dropped.
@@ -251,4 +293,57 @@ pub fn held(inventory: &WorkerInventory) -> (Vec<Attempt>, Vec<Attempt>) {
     let attempts = inventory.attempts.iter().map(|HeldAttempt { attempt, .. }| *attempt);
     let results = inventory.results.iter().map(|HeldResult { attempt, .. }| *attempt);
     (attempts.collect(), results.collect())
+}
+
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not come about within {PATIENCE:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub fn signal(daemon: &Child, signal: Signal) {
+    let pid = daemon.id().expect("it runs").cast_signed();
+    kill(Pid::from_raw(pid), signal).expect("it is ours");
+}
+
+/// The runners of the daemon on `work_dir` that live.
+pub fn runners(work_dir: &Path) -> Vec<Pid> {
+    let folder = work_dir.canonicalize().expect("it is there").join("runners");
+    let is_one = |pid: &i32| {
+        let words = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.contains(&format!("--runner\0{}", folder.display()))
+    };
+    let all = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(is_one).map(Pid::from_raw).collect()
+}
+
+/// The process id that a task has written to `pid` in its home, once it is there.
+pub async fn pid_of(work_dir: &Path, task: u64) -> String {
+    let file = work_dir.join(format!("attempts/{task}-1-1/home/pid"));
+    until("a running task", || std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n'))).await;
+    std::fs::read_to_string(&file).expect("it was just there")
+}
+
+pub fn recorded(task: u64) -> FromCoordinator {
+    FromCoordinator::ResultAck { attempt: attempt(task), answer: ResultAnswer::Recorded }
+}
+
+/// Whether a process runs: one that has ended and that nobody has collected does not.
+pub fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// Whether a runner keeps how an attempt ended: the last line of a journal does not forget one.
+pub fn keeps(work_dir: &Path) -> bool {
+    let folders = std::fs::read_dir(work_dir.join("runners")).into_iter().flatten().flatten();
+    let journals = folders.filter_map(|folder| std::fs::read_to_string(folder.path().join("exits")).ok());
+    journals.into_iter().any(|text| text.lines().last().is_some_and(|line| line.starts_with("{\"keep\":")))
+}
+
+pub fn files_in(folder: &Path) -> usize {
+    std::fs::read_dir(folder).map_or(0, Iterator::count)
 }

@@ -1,55 +1,18 @@
 //! The daemon as a process, against a coordinator that does what the test says.
 
+mod checkpoint;
 mod fake;
-#[path = "daemon/nvml.rs"]
 mod nvml;
+mod runner;
 
-use fake::{Coordinator, PATIENCE, attempt, daemon, held, shell, spec, start};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use fake::{Coordinator, PATIENCE, attempt, daemon, files_in, keeps, recorded, runs, shell, spec, start, until};
 use sha2::{Digest as _, Sha256};
 use shared::id::Digest;
 use shared::outcome::{Ended, Failure};
-use shared::protocol::{FromCoordinator, FromWorker, HeldState, Refusal, ResultAnswer};
+use shared::protocol::{FromCoordinator, FromWorker, HeldState, Refusal};
 use shared::task::{FileEntry, Manifest, TaskSpec, Timeouts, Work};
-use std::path::Path;
-use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
-use tokio::process::Child;
-use tokio::time::{sleep, timeout};
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what} did not come about within {PATIENCE:?}");
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-fn signal(daemon: &Child, signal: Signal) {
-    let pid = daemon.id().expect("it runs").cast_signed();
-    kill(Pid::from_raw(pid), signal).expect("it is ours");
-}
-
-fn recorded(task: u64) -> FromCoordinator {
-    FromCoordinator::ResultAck { attempt: attempt(task), answer: ResultAnswer::Recorded }
-}
-
-/// Whether a process runs: one that has ended and that nobody has collected does not.
-fn runs(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
-}
-
-/// Whether the outbox keeps a result: its last line does not forget one.
-fn keeps(work_dir: &Path) -> bool {
-    let text = std::fs::read_to_string(work_dir.join("outbox")).unwrap_or_default();
-    text.lines().last().is_some_and(|line| line.starts_with("{\"keep\":"))
-}
-
-fn files_in(folder: &Path) -> usize {
-    std::fs::read_dir(folder).map_or(0, Iterator::count)
-}
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_command_runs_and_its_output_and_result_arrive_in_either_encoding() {
@@ -88,39 +51,6 @@ async fn a_cancelled_task_leaves_nothing_behind_not_even_what_left_its_session()
     talk.say(vec![FromCoordinator::Cancel { attempt: attempt(1), grace_ms: 100 }]).await;
     assert_eq!(talk.result(attempt(1)).await.ended, Ended::Cancelled);
     assert!(!runs(&pid), "the process is gone when the result is told");
-}
-
-#[tokio::test]
-async fn a_result_outlives_the_daemon_and_what_it_left_running_does_not() {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut coordinator = Coordinator::start(Vec::new()).await;
-    let mut first = daemon(&coordinator.address, dir.path(), &[]);
-    let (mut talk, hello, _) = coordinator.accept().await;
-    talk.say(vec![start(1, shell("echo kept")), start(2, shell("echo $$ > pid; exec sleep 600"))]).await;
-    assert_eq!(talk.result(attempt(1)).await.ended, Ended::Passed);
-    let pid_file = dir.path().join("attempts/2-1-1/home/pid");
-    until("a running task and a kept result", || {
-        keeps(dir.path()) && std::fs::read_to_string(&pid_file).is_ok_and(|text| text.ends_with('\n'))
-    })
-    .await;
-    let pid = std::fs::read_to_string(&pid_file).expect("it was just there");
-    first.kill().await.expect("it runs");
-
-    let mut second = daemon(&coordinator.address, dir.path(), &[]);
-    let (mut talk, again, inventory) = coordinator.accept().await;
-    assert_eq!((again.worker, again.cluster.is_some()), (hello.worker, true));
-    assert_ne!(again.boot, hello.boot);
-    assert_eq!(held(&inventory), (Vec::new(), vec![attempt(1)]));
-    assert!(!runs(&pid), "the task of the first life is gone before the inventory");
-    talk.say(vec![FromCoordinator::Reconcile { keep: Vec::new(), kill: Vec::new() }, recorded(1)]).await;
-    while keeps(dir.path()) || files_in(&dir.path().join("attempts")) > 0 {
-        talk.hear().await;
-    }
-    assert_eq!(talk.output, b"kept\n", "its output outlived the daemon too");
-    signal(&second, Signal::SIGTERM);
-    assert_eq!(talk.next().await, FromWorker::Leaving);
-    let status = timeout(PATIENCE, second.wait()).await.expect("it leaves").expect("it was ours");
-    assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
