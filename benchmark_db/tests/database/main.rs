@@ -2,5 +2,6 @@
 
 mod append;
 mod common;
+mod conditions;
 mod open;
 mod views;

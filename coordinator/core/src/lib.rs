@@ -117,7 +117,7 @@ pub enum Command {
     /// Change which work a worker receives.
     Admit(String, Admission),
     /// Take in how busy a worker is from another source than itself (F14).
-    Measured(String, Load),
+    Measured(String, Box<Load>),
     /// Take in how long tasks took elsewhere.
     Learn(Vec<Known>),
     /// Move a running task to a worker.

@@ -1,6 +1,8 @@
 //! Tasks, attempts, leases and fences, driven by events alone.
 
 mod common;
+#[path = "lifecycle/devices.rs"]
+mod devices;
 
 use common::{Bench, failed, machine, passed, spec};
 use coordinator_core::{Command, ConnectionId, Event, NewTask, Reply};

@@ -145,6 +145,7 @@ impl Run {
                 attempt,
                 worker: worker.clone(),
                 hardware: HardwareKind::Cpu,
+                device: None,
                 hedge: false,
                 why: "free first".into(),
                 decision: None,

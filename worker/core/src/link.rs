@@ -304,7 +304,7 @@ impl Worker {
 
     fn heartbeat(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let holds = digest_of(self.slots.believed().chain(self.outbox.iter().map(|(attempt, _)| attempt)));
-        let load: Load = self.load;
+        let load: Load = self.load.clone();
         let Link::Open(open) = &mut self.link else { return };
         open.number += 1;
         open.next_heartbeat = now + open.interval;
