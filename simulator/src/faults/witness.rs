@@ -234,8 +234,10 @@ impl Witness {
         let is_late = |since: &Time| now.since(*since) > UNWANTED_MAX;
         let has_session = |worker: &str| self.sessions.get(worker).is_some_and(|(_, since)| is_late(since));
         let late = self.over.iter().filter(|(_, since)| is_late(since)).map(|(task, _)| *task);
-        let lingering = late.filter_map(|task| self.history.live_at(task).find(|worker| has_session(worker)).map(|at| (task, at)));
-        let found = lingering.map(|(task, worker)| format!("task {task} is over, and {worker} has had an attempt of it for 150 s"));
+        let lingering =
+            late.filter_map(|task| self.history.live_at(task).find(|worker| has_session(worker)).map(|at| (task, at)));
+        let found =
+            lingering.map(|(task, worker)| format!("task {task} is over, and {worker} has had an attempt of it for 150 s"));
         if let Some(what) = found.collect::<Vec<_>>().into_iter().next() {
             self.accuse(now, "I19", what);
         }
