@@ -2,6 +2,8 @@
 
 mod daemon;
 mod database;
+mod live;
 mod salvage;
 mod start;
+mod traces;
 mod wire;
