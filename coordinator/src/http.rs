@@ -5,6 +5,7 @@ mod error;
 mod facts;
 mod logs;
 mod openapi;
+mod report;
 mod status;
 mod tasks;
 mod translate;
@@ -78,7 +79,7 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
         .route("/api/facts", get(facts::page))
         .route("/api/durations", get(facts::durations))
         .route("/api/config", get(status::config))
-        .route("/api/report", get(status::report))
+        .route("/api/report", get(report::report))
         .route("/api/blobs/missing", post(blobs::missing))
         .route("/status", get(status::status))
         .route("/metrics", get(status::metrics))

@@ -2,5 +2,6 @@
 
 mod append;
 mod common;
+mod figures;
 mod open;
 mod views;

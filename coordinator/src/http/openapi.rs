@@ -1,6 +1,6 @@
 //! The document of the API.
 
-use super::{blobs, facts, logs, status, tasks, workers};
+use super::{blobs, facts, logs, report, status, tasks, workers};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -30,7 +30,7 @@ use utoipa::OpenApi;
         status::status,
         status::config,
         status::metrics,
-        status::report,
+        report::report,
         blobs::missing,
         blobs::store,
         blobs::fetch

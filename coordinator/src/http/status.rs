@@ -1,12 +1,12 @@
-//! The whole at a glance: for people, for programs, for Prometheus, as a report.
+//! The whole at a glance: for people, for programs, for Prometheus.
 
 use super::App;
 use super::error::ApiError;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse};
-use shared::api::{ConfigView, ErrorBody, Status};
+use axum::response::IntoResponse;
+use shared::api::{ConfigView, Status};
 
 /// Tasks nobody can run that are named at a time.
 const IMPOSSIBLE_MAX: usize = 100;
@@ -88,16 +88,4 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiErr
     }
     family("log_writable", "Whether the log can be written.", "gauge", one(u64::from(status.log_problem.is_none())));
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
-}
-
-/// The report of all that was recorded, as one HTML page.
-#[utoipa::path(get, path = "/api/report", responses((status = 200, body = String, content_type = "text/html"),
-    (status = 503, body = ErrorBody)))]
-pub async fn report(State(app): State<App>) -> Result<Html<String>, ApiError> {
-    let draw = move || {
-        let database = app.reports.lock().map_err(|_| "an earlier report panicked".to_string())?;
-        reports::html(&database).map_err(|error| error.to_string())
-    };
-    let drawn = tokio::task::spawn_blocking(draw).await.map_err(ApiError::internal)?;
-    drawn.map(Html).map_err(|what| ApiError::unavailable(what, "look at GET /status for the metrics database's problem"))
 }
