@@ -280,10 +280,12 @@ WITH task_figures AS (
         coalesce(sum(attempts), 0) AS attempts,
         coalesce(sum(retries), 0) AS retries,
         coalesce(sum(migrations), 0) AS migrations,
-        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, 0.5) AS p50_wait_s, quantile_cont(wait_s, 0.95) AS p95_wait_s,
-        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, 0.5) AS p50_flow_s, quantile_cont(flow_s, 0.95) AS p95_flow_s,
-        quantile_cont(flow_s, 0.99) AS p99_flow_s
+        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, [0.5, 0.95]) AS wait_quantiles,
+        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, [0.5, 0.95, 0.99]) AS flow_quantiles
     FROM tasks
+),
+slowdown_figures AS (
+    SELECT avg(slowdown) AS mean_slowdown, quantile_cont(slowdown, 0.99) AS p99_slowdown FROM slowdowns
 ),
 worker_figures AS (
     SELECT
@@ -296,7 +298,9 @@ worker_figures AS (
     FROM workers
 )
 SELECT
-    task_figures.*,
+    task_figures.* EXCLUDE (wait_quantiles, flow_quantiles),
+    wait_quantiles[1] AS p50_wait_s, wait_quantiles[2] AS p95_wait_s,
+    flow_quantiles[1] AS p50_flow_s, flow_quantiles[2] AS p95_flow_s, flow_quantiles[3] AS p99_flow_s,
     worker_figures.workers,
     worker_figures.waste_s,
     span.from_s, span.to_s, span.makespan_s,
@@ -304,8 +308,8 @@ SELECT
     CASE WHEN present_slot_s > 0 THEN counted_slot_s / present_slot_s END AS goodput,
     (SELECT load_stddev FROM load_spread) AS load_stddev,
     worker_figures.imbalance,
-    (SELECT avg(slowdown) FROM slowdowns) AS mean_slowdown,
-    (SELECT quantile_cont(slowdown, 0.99) FROM slowdowns) AS p99_slowdown,
+    slowdown_figures.mean_slowdown,
+    slowdown_figures.p99_slowdown,
     (SELECT sum(1 / mean_slowdown) ** 2 / (count(mean_slowdown) * sum((1 / mean_slowdown) ** 2))
      FROM owners WHERE mean_slowdown > 0) AS fairness
-FROM task_figures CROSS JOIN worker_figures CROSS JOIN span;
+FROM task_figures CROSS JOIN worker_figures CROSS JOIN slowdown_figures CROSS JOIN span;

@@ -16,7 +16,7 @@ pub(crate) const VIEWS: [&str; 5] = [
 ];
 
 /// Views that several others read. A snapshot holds their rows; of the rest only what is asked for is computed.
-const KEPT: [&str; 14] = [
+const KEPT: [&str; 15] = [
     "attempts",
     "tasks",
     "span",
@@ -27,6 +27,7 @@ const KEPT: [&str; 14] = [
     "summary",
     "tests",
     "results",
+    "runs",
     "utilization_over_time",
     "samples_over_time",
     "energy",

@@ -18,12 +18,21 @@ type Column = (&'static str, bool);
 pub fn advice(figures: &Figures) -> String {
     let items = advice::of(figures)
         .into_iter()
-        .map(|advice| format!("<li>{}<br><code>{}</code></li>\n", escape(&advice.sentence), escape(&advice.query)));
+        .map(|advice| format!("<li>{}<br><code>{}</code></li>\n", with_code(&advice.sentence), escape(&advice.query)));
     let items: String = items.collect();
     if items.is_empty() {
         return String::new();
     }
     format!("<section>\n<h2>Recommendations</h2>\n<ul class=\"advice\">\n{items}</ul>\n</section>\n")
+}
+
+/// Text in which what stands between backquotes is a command.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(at, part)| {
+        let part = escape(part);
+        if at % 2 == 1 { format!("<code>{part}</code>") } else { part }
+    });
+    parts.collect()
 }
 
 /// The published key figures.
