@@ -168,6 +168,7 @@ fn attempt_and_worker(what: &What) -> (Option<u64>, Option<&str>) {
         | What::WorkerReady { worker }
         | What::WorkerSuspected { worker, .. }
         | What::WorkerHeldBack { worker, .. }
+        | What::BreakerMoved { worker, .. }
         | What::WorkerDisconnected { worker, .. }
         | What::WorkerLeft { worker, .. }
         | What::WorkerSet { worker, .. }
@@ -196,6 +197,7 @@ pub(crate) fn name(what: &What) -> &'static str {
         What::WorkerReady { .. } => "worker_ready",
         What::WorkerSuspected { .. } => "worker_suspected",
         What::WorkerHeldBack { .. } => "worker_held_back",
+        What::BreakerMoved { .. } => "breaker_moved",
         What::WorkerDisconnected { .. } => "worker_disconnected",
         What::WorkerLeft { .. } => "worker_left",
         What::WorkerSet { .. } => "worker_set",

@@ -142,6 +142,7 @@ impl Derived {
             | What::WorkerReady { .. }
             | What::WorkerSuspected { .. }
             | What::WorkerHeldBack { .. }
+            | What::BreakerMoved { .. }
             | What::WorkerDisconnected { .. }
             | What::WorkerLeft { .. }
             | What::WorkerSet { .. }

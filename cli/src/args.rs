@@ -1,7 +1,7 @@
 //! The command line: every subcommand and its options.
 
 use crate::commands::{
-    cancel, completion, config, logs, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
 };
 use crate::run;
 use clap::{Parser, Subcommand};
@@ -43,6 +43,8 @@ pub enum Command {
     Logs(logs::Args),
     /// Stop tasks.
     Cancel(cancel::Args),
+    /// Move a running task, with the state it saves, to another worker.
+    Migrate(migrate::Args),
     /// List the workers.
     Workers(workers::Args),
     /// Empty a worker for maintenance: it gets no new work, and what runs there ends or moves.

@@ -260,6 +260,13 @@ impl Client {
         self.order(&format!("/api/tasks/{id}/cancel"), &format!("cancel task {id}")).await
     }
 
+    /// Asks for a running task to go on at another worker.
+    pub async fn migrate(&self, id: TaskId, to: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::POST, &format!("/api/tasks/{id}/migrate"));
+        let request = request.json(&serde_json::json!({ "worker": to }));
+        self.send(request, &format!("migrate task {id}")).await.map(drop)
+    }
+
     /// Why a task is where it is.
     pub async fn why(&self, id: TaskId) -> Result<Why, ClientError> {
         self.get(&format!("/api/tasks/{id}/why"), &format!("ask about task {id}")).await

@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod completion;
 pub mod config;
 pub mod logs;
+pub mod migrate;
 pub mod replay;
 pub mod report;
 pub mod simulate;

@@ -10,7 +10,9 @@ mod task_options;
 
 use args::{Cli, Command};
 use clap::Parser;
-use commands::{cancel, completion, config, logs, replay, report, simulate, status, submit, task, tasks, watch, why, workers};
+use commands::{
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -50,6 +52,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Task(args) => task::run(args).await,
         Command::Logs(args) => logs::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Workers(args) => workers::run(args).await,
         Command::Drain(args) => workers::set("drain", args).await,
         Command::Cordon(args) => workers::set("cordon", args).await,

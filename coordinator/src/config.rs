@@ -30,7 +30,7 @@ pub struct Args {
     /// A TOML file with the same options: `db_path`, `host`, `port`, `check_interval`, `enable_task_migration`, …
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How tasks find their workers, such as adaptive, fixed_threshold or fifo; `evenkeel simulate --list` lists them [default: adaptive]
+    /// How tasks find their workers, such as adaptive, fixed_threshold or fifo; `evenkeel simulate --list` lists them; one chosen while it runs holds after a restart too [default: adaptive]
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
     /// A file holding the token callers must have [env: EVENKEEL_TOKEN holds the token itself]
@@ -47,8 +47,7 @@ pub struct Args {
     pub balancer: BalancerArgs,
 }
 
-/// The balancer's flags. In this version tasks bind late and run where they start; what a flag switches is decided when
-/// the balancer that moves running work arrives, and is kept and shown by `GET /api/config` until then.
+/// The balancer's flags.
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Balancer")]
 pub struct BalancerArgs {
@@ -88,7 +87,7 @@ pub struct BalancerArgs {
     /// Treat all kinds of hardware alike
     #[arg(long, action = ArgAction::SetTrue)]
     disable_hardware_specific_strategies: bool,
-    /// Count seconds only, not joules and heat
+    /// Count on every machine keeping its speed, however warm it gets
     #[arg(long, action = ArgAction::SetTrue)]
     disable_resource_efficiency: bool,
 }

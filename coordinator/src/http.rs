@@ -66,6 +66,7 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
         .route("/api/tasks", post(tasks::submit).get(tasks::list))
         .route("/api/tasks/{id}", get(tasks::one))
         .route("/api/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/api/tasks/{id}/migrate", post(tasks::migrate))
         .route("/api/tasks/{id}/why", get(tasks::why))
         .route("/api/tasks/{id}/log", get(logs::read))
         .route("/api/workers", get(workers::list))

@@ -7,7 +7,7 @@ pub use balancer::{ImbalanceView, LoadBalancerStats, Rebalanced};
 pub use why::{Placement, Why, WhyCode, WhyWorker};
 
 use crate::config::BalancerConfig;
-use crate::fact::{Admission, Fact, StopReason};
+use crate::fact::{Admission, BreakerState, Fact, StopReason};
 use crate::hardware::{HardwareKind, Inventory, Load};
 use crate::id::{AttemptNumber, Digest, TaskId, WorkerId};
 use crate::outcome::{Failure, Verdict};
@@ -227,6 +227,10 @@ pub struct WorkerView {
     pub state: WorkerState,
     /// Which work it receives.
     pub admission: Admission,
+    /// Whether it is trusted with work.
+    pub breaker: BreakerState,
+    /// Share of attempts that came to an end there, newer ones counting more, 0 to 1.
+    pub reliability: f64,
     /// Slots in use.
     pub busy_slots: u32,
     /// The tasks it holds.

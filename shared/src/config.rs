@@ -29,7 +29,7 @@ pub struct BalancerConfig {
     pub enable_cost_benefit_analysis: bool,
     /// Treat kinds of hardware differently.
     pub enable_hardware_specific_strategies: bool,
-    /// Count joules and heat.
+    /// Foresee how warm a machine gets, and that it slows down then.
     pub enable_resource_efficiency: bool,
     /// How fast the thresholds follow.
     pub threshold_adjustment_rate: f64,

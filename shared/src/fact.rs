@@ -5,7 +5,7 @@ mod about;
 mod terms;
 
 pub use crate::decision::{Decision, Rule, Weighed};
-pub use terms::{Admission, Known, LoadForecast, StandstillEnd, StopReason};
+pub use terms::{Admission, BreakerState, Known, LoadForecast, StandstillEnd, StopReason};
 
 use crate::config::BalancerConfig;
 use crate::hardware::{HardwareKind, Inventory, Load};
@@ -87,6 +87,13 @@ pub enum What {
         worker: Arc<str>,
         /// Which of the two.
         is_held_back: bool,
+    },
+    /// A worker is trusted with work no longer, to see, or again.
+    BreakerMoved {
+        /// Its name.
+        worker: Arc<str>,
+        /// Where its breaker is now.
+        breaker: BreakerState,
     },
     /// A worker's connection ended; its attempts may still run.
     WorkerDisconnected {

@@ -138,6 +138,7 @@ pub fn is_kept(what: &What) -> bool {
             | What::WorkerReady { .. }
             | What::WorkerSuspected { .. }
             | What::WorkerHeldBack { .. }
+            | What::BreakerMoved { .. }
             | What::WorkerSampled { .. }
             | What::BalancerConfigured { .. }
             | What::Planned { .. }

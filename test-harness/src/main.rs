@@ -2,6 +2,7 @@
 
 mod daemons;
 mod dispatch;
+mod plan;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,12 +32,17 @@ enum Command {
 enum Bench {
     /// What it costs to give tasks to workers
     Dispatch(dispatch::Options),
+    /// What a plan costs, at growing sizes
+    Plan(plan::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { command: Command::Bench(Bench::Dispatch(options)) } = Arguments::parse();
-    match dispatch::run(&options).await {
+    let done = match Arguments::parse().command {
+        Command::Bench(Bench::Dispatch(options)) => dispatch::run(&options).await,
+        Command::Bench(Bench::Plan(options)) => plan::run(&options),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("test-harness: {error:#}");

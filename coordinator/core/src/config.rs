@@ -24,6 +24,8 @@ pub struct Config {
     pub infra_failures_max: u8,
     /// Workers that may be lost while they run a task before it is quarantined.
     pub losses_max: u8,
+    /// How long a worker gets no work after attempts failed on it in a row.
+    pub breaker_open: Duration,
     /// The published table.
     pub balancer: BalancerConfig,
 }
@@ -40,6 +42,7 @@ impl Default for Config {
             workers_max: 12_000,
             infra_failures_max: 3,
             losses_max: 8,
+            breaker_open: Duration::from_secs(60),
             balancer: BalancerConfig::default(),
         }
     }

@@ -9,6 +9,7 @@ pub use room::Room;
 
 use crate::ConnectionId;
 use crate::foreign::Foreign;
+use crate::health::Health;
 use crate::heat::Heat;
 use crate::queue::{Class, ClassId};
 use shared::fact::Admission;
@@ -58,6 +59,8 @@ pub struct Worker {
     pub heat: Heat,
     /// What others use of it.
     pub foreign: Foreign,
+    /// How far it is trusted.
+    pub health: Health,
     /// Room kept for tasks that are on their way to it.
     pub reserved: BTreeMap<TaskId, Room>,
     /// How busy it is, as the newest fact says.
@@ -162,7 +165,7 @@ impl Worker {
 
     /// Whether it may be given work now, room aside.
     pub fn admits(&self) -> bool {
-        self.is_open() && !self.foreign.is_held_back()
+        self.is_open() && !self.foreign.is_held_back() && self.health.admits()
     }
 
     /// The first thing the machine lacks for tasks of this class; nothing when it could run them with nothing else there.
@@ -265,6 +268,16 @@ impl Fleet {
         self.by_connection.get(&connection).copied()
     }
 
+    /// How many workers ever joined.
+    pub fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Whether no worker ever joined.
+    pub fn is_empty(&self) -> bool {
+        self.workers.is_empty()
+    }
+
     /// How many workers were not given up.
     pub fn present(&self) -> usize {
         self.workers.iter().filter(|worker| worker.presence != Presence::Gone).count()
@@ -302,6 +315,7 @@ impl Fleet {
             told_load: Load::default(),
             heard: Time::ZERO,
             foreign: Foreign::default(),
+            health: Health::default(),
             sampled: None,
             inventory_asked: None,
             busy: Room::default(),
@@ -343,6 +357,7 @@ impl Fleet {
         let takes = worker.takes(demand, hardware);
         worker.busy = worker.busy.plus(takes);
         worker.foreign.holds(worker.busy);
+        worker.health.leased();
         let before = worker.held.insert(attempt.task, Held { number: attempt.number, takes, lease });
         assert!(before.is_none(), "a worker holds one attempt of a task at a time");
     }

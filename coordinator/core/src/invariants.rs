@@ -2,7 +2,7 @@
 
 use crate::Coordinator;
 use crate::fleet::{Held, Presence, Room};
-use crate::ledger::State as TaskState;
+use crate::ledger::{State as TaskState, Task};
 use shared::id::TaskId;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,10 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
         if task.attempts.windows(2).any(|pair| pair[0].number >= pair[1].number) {
             return Err(format!("I5: the attempts of task {id} do not increase"));
         }
+        let target = task.standstill().and_then(|order| order.target);
+        if target.is_some_and(|(to, _)| !state.fleet.get(to).reserved.contains_key(&id)) {
+            return Err(format!("I16: task {id} is on its way to {target:?}, where no room is kept for it"));
+        }
         match task.state {
             TaskState::Queued { .. } if queued != 1 || live != 0 => {
                 return Err(format!("I2: task {id} waits, stands {queued} times in the queue and has {live} live attempts"));
@@ -41,7 +45,7 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
             TaskState::Queued { .. } | TaskState::Done(..) => {}
         }
     }
-    for (_, worker) in state.fleet.iter() {
+    for (index, worker) in state.fleet.iter() {
         let is_connected = worker.presence.connection().is_some();
         if worker.ready != matches!(worker.presence, Presence::Ready(_)) || worker.connected != is_connected {
             return Err(format!(
@@ -58,6 +62,13 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
                 worker.whole(),
                 worker.free()
             ));
+        }
+        let comes = |task: &TaskId| {
+            let order = state.ledger.get(*task).and_then(Task::standstill);
+            order.and_then(|order| order.target).is_some_and(|(to, _)| to == index)
+        };
+        if let Some(task) = worker.reserved.keys().find(|task| !comes(task)) {
+            return Err(format!("I16: {} keeps room for task {task}, which is not on its way there", worker.name));
         }
         let lives = |task: &TaskId, held: &Held| {
             let attempt = state.ledger.get(*task).and_then(|task| task.attempt(held.number));

@@ -127,6 +127,10 @@ pub struct Extra {
     pub standstill: Option<Standstill>,
     /// The state it saved last.
     pub checkpoint: Option<CheckpointRef>,
+    /// Attempts in a row that ended before their work began although, or because, they were to go on from that state.
+    pub restores_failed: u8,
+    /// So many of its attempts count for nothing: what they saved was given up.
+    pub given_up: usize,
     /// Times it was moved to another worker while it ran.
     pub moves: u32,
     /// What is expected of its newest move, to be held against how it ends.
@@ -168,6 +172,13 @@ pub enum Standing {
     Known,
     /// It counts for nothing; the newest attempt of the task is this.
     Fenced(Option<AttemptNumber>),
+}
+
+impl Extra {
+    /// Workers that were lost while they ran it.
+    pub fn distinct_losses(&self) -> usize {
+        self.lost_on.iter().collect::<BTreeSet<_>>().len()
+    }
 }
 
 impl Ledger {

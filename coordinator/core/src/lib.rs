@@ -11,6 +11,7 @@ pub mod decision;
 pub mod estimate;
 pub mod fleet;
 mod foreign;
+pub mod health;
 pub mod heat;
 pub mod invariants;
 pub mod ledger;
@@ -227,6 +228,8 @@ impl Coordinator {
         let waiting = self.state.ledger.iter().filter(|(_, task)| matches!(task.state, ledger::State::Queued { .. }));
         let limits: Vec<_> = waiting.filter_map(|(id, task)| operator::queue_deadline(task).map(|at| (at, id))).collect();
         limits.into_iter().for_each(|(at, id)| self.timers.set(at.max(now), Timer::Queued(id)));
+        let open = self.state.fleet.iter().filter_map(|(at, worker)| Some((worker.health.open_since()?, at)));
+        open.for_each(|(since, at)| self.timers.set((since + self.config.breaker_open).max(now), Timer::Breaker(at)));
         self.timers.set(now + self.check_interval(), Timer::Sample);
         if let Some(chosen) = self.state.policy.as_deref().and_then(policy::by_name) {
             self.policy = chosen;
@@ -280,6 +283,7 @@ impl Coordinator {
                 Timer::Worker(worker) => self.watch_worker(now, worker, effects),
                 Timer::Queued(task) => self.expire_queued(now, task, effects),
                 Timer::Standstill(task) => self.expire_standstill(now, task, effects),
+                Timer::Breaker(worker) => self.half_open(now, worker, effects),
                 Timer::Sample => self.sample(now, effects),
             }
         }
@@ -294,6 +298,9 @@ impl Coordinator {
         for (worker, is_held_back) in self.state.fleet.who_changes_hold() {
             let worker = self.state.fleet.get(worker).name.clone();
             self.record(now, What::WorkerHeldBack { worker, is_held_back }, effects);
+        }
+        for (worker, breaker) in self.state.fleet.whose_breaker_moves() {
+            self.move_breaker(now, worker, breaker, effects);
         }
         let balance = self.balance();
         let mut view = View::new(now, &self.config.balancer, balance, &mut self.state);

@@ -4,7 +4,7 @@ use crate::ledger::{State as TaskState, Task};
 use crate::plan::{self, Move};
 use crate::timers::Timer;
 use crate::{ClientId, Command, Coordinator, Effect, NewTask, Reply, policy};
-use shared::fact::{Admission, What};
+use shared::fact::{Admission, BreakerState, What};
 use shared::hardware::Load;
 use shared::id::{Attempt, TaskId};
 use shared::outcome::{Failure, Verdict};
@@ -124,6 +124,10 @@ impl Coordinator {
             let worker = self.state.fleet.get(worker).name.clone();
             self.record(now, What::WorkerSet { worker, admission }, effects);
             self.changed = true;
+        }
+        // Whoever opens a worker has looked at it: it is trusted again.
+        if admission == Admission::Open && self.state.fleet.get(worker).health.breaker() != BreakerState::Closed {
+            self.move_breaker(now, worker, BreakerState::Closed, effects);
         }
         Reply::Done
     }

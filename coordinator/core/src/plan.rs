@@ -201,6 +201,16 @@ impl<'a> View<'a> {
         self.queue.tasks_of(profile).copied().filter(waits)
     }
 
+    /// How many groups ever began to wait.
+    pub fn groups_born(&self) -> u64 {
+        self.queue.groups_born()
+    }
+
+    /// The groups that began to wait after so many others; nothing where they are more than are remembered.
+    pub fn groups_since(&self, born: u64) -> Option<impl Iterator<Item = &'a Profile> + use<'a>> {
+        self.queue.groups_since(born)
+    }
+
     /// When the newest task of a group was submitted.
     pub fn newest(&self, profile: &Profile) -> Option<Time> {
         self.queue.tasks_of(profile).next_back().and_then(|task| self.ledger.get(*task)).map(|task| task.submitted)
@@ -269,9 +279,11 @@ impl<'a> View<'a> {
         f64::from(self.free[worker.0 as usize].slots) / f64::from(slots)
     }
 
-    /// How fast a worker's hardware is now beside others of that kind: as declared, as it says of itself, and as it turned out.
+    /// How fast a worker's hardware is now beside others of that kind: as declared, as it says of itself, as it turned out, and
+    /// less for the attempts that come to nothing there.
     pub fn speed(&self, worker: WorkerIndex, hardware: HardwareKind) -> f64 {
-        self.fleet.get(worker).told_speed(hardware) * self.estimates.speed(worker, hardware)
+        let entry = self.fleet.get(worker);
+        entry.told_speed(hardware) * self.estimates.speed(worker, hardware) * entry.health.reliability()
     }
 
     /// Seconds of a task's work on hardware of speed 1 that are saved and need not be done again.
@@ -309,6 +321,8 @@ impl<'a> View<'a> {
     }
 }
 
+/// Distinct workers lost under a task that make it a suspect; one more and it is quarantined.
+const SUSPECT_LOSSES: usize = 2;
 /// What a restart costs a task: stopping, starting, reading back what it saved, in seconds.
 pub(crate) const RESTART_S: f64 = 1.0;
 /// How fast saved state is taken to travel, in bytes per second.
@@ -326,6 +340,10 @@ pub fn check(state: &State, proposed: &Move) -> Result<(), &'static str> {
             let task = state.ledger.get(*task).ok_or("there is no such task")?;
             if !matches!(task.state, Waiting::Queued { .. }) {
                 return Err("the task does not wait");
+            }
+            if is_suspect(task) && state.fleet.get(*to).held.keys().any(|other| state.ledger.get(*other).is_some_and(is_suspect))
+            {
+                return Err("another task that may take workers down runs there");
             }
             check_target(state, task, *to, *hardware)
         }
@@ -352,6 +370,12 @@ pub fn check(state: &State, proposed: &Move) -> Result<(), &'static str> {
             check_target(state, task, *to, *hardware)
         }
     }
+}
+
+/// Whether workers were lost under a task so often that it may be what takes them down. Two such tasks are kept apart, so
+/// that the next loss tells which it is.
+fn is_suspect(task: &Task) -> bool {
+    task.extra.as_ref().is_some_and(|extra| extra.distinct_losses() >= SUSPECT_LOSSES)
 }
 
 /// Whether a running task may be asked for its state.

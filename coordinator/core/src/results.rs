@@ -9,7 +9,6 @@ use shared::outcome::{Ended, Failure, Outcome, TestResult, Verdict};
 use shared::protocol::{FromCoordinator, ResultAnswer};
 use shared::task::Work;
 use shared::time::Time;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Distinct workers that are lost while they run a task before it is kept from more.
@@ -227,9 +226,10 @@ impl Coordinator {
         if !matches!(task.state, TaskState::Running(_)) {
             return false;
         }
-        let before = task.extra.as_ref().map_or(&[][..], |extra| &extra.lost_on);
-        let distinct: BTreeSet<WorkerIndex> = before.iter().copied().chain([worker]).collect();
-        distinct.len() >= POISONED_WORKERS || before.len() + 1 >= usize::from(self.config.losses_max)
+        let Some(extra) = &task.extra else { return false };
+        let is_new = !extra.lost_on.contains(&worker);
+        extra.distinct_losses() + usize::from(is_new) >= POISONED_WORKERS
+            || extra.lost_on.len() + 1 >= usize::from(self.config.losses_max)
     }
 
     fn judge_machine(&self, task: &Task, failure: Failure) -> Next {

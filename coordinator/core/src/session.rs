@@ -1,10 +1,10 @@
 //! Workers that come, speak, fall silent and go.
 
 use crate::fleet::{Presence, WorkerIndex};
-use crate::ledger::Standing;
+use crate::ledger::{Standing, Task};
 use crate::timers::Timer;
 use crate::{ConnectionId, Coordinator, Effect};
-use shared::fact::What;
+use shared::fact::{BreakerState, What};
 use shared::id::Attempt;
 use shared::outcome::Failure;
 use shared::protocol::{FromCoordinator, FromWorker, Heartbeat, HeldState, Hello, Refusal, Welcome, WorkerInventory};
@@ -132,7 +132,7 @@ impl Coordinator {
         }
         self.changed = true;
         let mut has: BTreeSet<Attempt> = BTreeSet::new();
-        let (mut keep, mut kill) = (Vec::new(), Vec::new());
+        let (mut keep, mut kill, mut stand_still) = (Vec::new(), Vec::new(), Vec::new());
         for held in told.attempts {
             has.insert(held.attempt);
             let is_its_own = self.state.ledger.standing(held.attempt, worker) == Standing::Current;
@@ -144,12 +144,19 @@ impl Coordinator {
             if matches!(held.state, HeldState::Running | HeldState::Quiesced) {
                 self.started(now, worker, held.attempt, effects);
             }
+            let is_asked = |task: &Task| task.standstill().is_some_and(|order| order.attempt == held.attempt.number);
+            if held.state == HeldState::Quiesced && !self.state.ledger.get(held.attempt.task).is_some_and(is_asked) {
+                stand_still.push(held.attempt);
+            }
         }
         let unwanted =
             |kept: &Attempt| self.state.ledger.get(kept.task).is_some_and(|task| task.is_cancelled() || !task.is_open());
         let cancelled: Vec<Attempt> = keep.iter().copied().filter(unwanted).collect();
         effects.push(Effect::Send { connection, message: FromCoordinator::Reconcile { keep, kill } });
         cancelled.into_iter().for_each(|attempt| self.send_cancel(attempt, effects));
+        // Whoever asked them to stand still no longer wants it: they need not wait for their own deadline.
+        let stand_still = stand_still.into_iter().map(|attempt| FromCoordinator::Resume { attempt });
+        effects.extend(stand_still.map(|message| Effect::Send { connection, message }));
         for result in told.results {
             has.insert(result.attempt);
             self.finished(now, worker, result.attempt, result.outcome, effects);
@@ -182,6 +189,24 @@ impl Coordinator {
             let (worker, load) = (entry.name.clone(), heartbeat.load);
             self.record(now, What::WorkerSampled { worker, load, busy_slots, slots }, effects);
             self.changed |= other_speed;
+        }
+    }
+
+    /// Trusts a worker with work, no longer or again.
+    pub(crate) fn move_breaker(&mut self, now: Time, worker: WorkerIndex, breaker: BreakerState, effects: &mut Vec<Effect>) {
+        let name = self.state.fleet.get(worker).name.clone();
+        self.record(now, What::BreakerMoved { worker: name, breaker }, effects);
+        if breaker == BreakerState::Open {
+            self.timers.set(now + self.config.breaker_open, Timer::Breaker(worker));
+        }
+        self.changed = true;
+    }
+
+    /// Gives a worker that was not trusted for long enough the chance of one attempt.
+    pub(crate) fn half_open(&mut self, now: Time, worker: WorkerIndex, effects: &mut Vec<Effect>) {
+        let since = self.state.fleet.get(worker).health.open_since();
+        if since.is_some_and(|since| since + self.config.breaker_open <= now) {
+            self.move_breaker(now, worker, BreakerState::HalfOpen, effects);
         }
     }
 

@@ -71,6 +71,10 @@ impl State {
                 let worker = self.worker(worker);
                 self.fleet.get_mut(worker).foreign.set_held_back(*is_held_back);
             }
+            What::BreakerMoved { worker, breaker } => {
+                let worker = self.worker(worker);
+                self.fleet.get_mut(worker).health.change(at, *breaker);
+            }
             What::WorkerDisconnected { worker, .. } => self.set_presence(worker, Presence::Disconnected),
             What::WorkerLeft { worker, .. } => self.set_presence(worker, Presence::Gone),
             What::WorkerSet { worker, admission } => {
@@ -84,7 +88,8 @@ impl State {
             }
             What::Migration { .. } | What::Preemption { .. } => self.begin_standstill(fact),
             What::CheckpointSaved { task, checkpoint, .. } => {
-                self.ledger.task_mut(*task).extra_mut().checkpoint = Some(checkpoint.clone());
+                let extra = self.ledger.task_mut(*task).extra_mut();
+                (extra.checkpoint, extra.restores_failed) = (Some(checkpoint.clone()), 0);
             }
             What::StandstillEnded { task, end, .. } => self.end_standstill(*task, *end),
             What::DurationsKnown { known } => known.iter().for_each(|known| self.estimates.learn(known)),

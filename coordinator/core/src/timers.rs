@@ -14,6 +14,8 @@ pub enum Timer {
     Queued(TaskId),
     /// A task may have taken too long to save its state.
     Standstill(TaskId),
+    /// A worker that was not trusted for a while gets an attempt, to see.
+    Breaker(WorkerIndex),
     /// The balancer looks at the fleet.
     Sample,
 }

@@ -13,6 +13,7 @@ pub fn phase(task: &Task) -> TaskPhase {
     match task.state {
         TaskState::Queued { .. } => TaskPhase::Queued,
         TaskState::Leased(_) => TaskPhase::Leased,
+        TaskState::Running(_) if task.standstill().is_some_and(|order| order.target.is_some()) => TaskPhase::Migrating,
         TaskState::Running(_) => TaskPhase::Running,
         TaskState::Done(..) => TaskPhase::Done,
     }
@@ -79,13 +80,18 @@ impl Coordinator {
             None => ledger.len() as u64,
             Some(TaskPhase::Queued) => counts.queued,
             Some(TaskPhase::Leased) => counts.leased,
-            Some(TaskPhase::Running) => counts.running,
-            Some(TaskPhase::Migrating) => 0,
+            Some(TaskPhase::Running) => counts.running - self.migrating(),
+            Some(TaskPhase::Migrating) => self.migrating(),
             Some(TaskPhase::Done) => counts.done.values().sum(),
         };
         let found = ledger.iter().filter(|(_, task)| wanted.is_none_or(|wanted| phase(task) == wanted));
         let tasks = found.skip(offset).take(limit).filter_map(|(id, _)| self.task_view(id)).collect();
         TaskList { total, tasks }
+    }
+
+    /// Tasks that are on their way to another worker.
+    fn migrating(&self) -> u64 {
+        self.state.fleet.iter().map(|(_, worker)| worker.reserved.len() as u64).sum()
     }
 
     /// All workers, those that are gone last.
@@ -99,7 +105,10 @@ impl Coordinator {
     pub fn summary(&self) -> Summary {
         let counts = self.state.ledger.counts();
         let mut tasks: BTreeMap<String, u64> = BTreeMap::new();
-        for (name, count) in [("queued", counts.queued), ("leased", counts.leased), ("running", counts.running), ("migrating", 0)]
+        let migrating = self.migrating();
+        let running = counts.running - migrating;
+        for (name, count) in
+            [("queued", counts.queued), ("leased", counts.leased), ("running", running), ("migrating", migrating)]
         {
             tasks.insert(name.into(), count);
         }
@@ -124,6 +133,8 @@ fn worker_view(worker: &Worker, now: Time) -> WorkerView {
         id: worker.id,
         state: worker_state(worker.presence),
         admission: worker.admission,
+        breaker: worker.health.breaker(),
+        reliability: worker.health.reliability(),
         busy_slots: worker.busy_slots(),
         tasks: worker.held.keys().copied().collect(),
         inventory: worker.inventory.clone(),

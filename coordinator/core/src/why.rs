@@ -70,6 +70,10 @@ impl Coordinator {
             Admission::Cordoned => return (WhyCode::NotAdmitting, says("a worker that takes new work", "it is cordoned".into())),
             Admission::Draining => return (WhyCode::NotAdmitting, says("a worker that takes new work", "it is draining".into())),
         }
+        if !worker.health.admits() {
+            let has = "attempts in a row failed there for reasons that were not theirs; it is tried again soon".into();
+            return (WhyCode::Distrusted, says("a worker on which attempts come to an end", has));
+        }
         if !worker.admits() {
             let has = "others use its processors or memory, and it waits for them".into();
             return (WhyCode::Overloaded, says("a worker whose load is its own", has));

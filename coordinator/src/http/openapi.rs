@@ -15,6 +15,7 @@ use utoipa::OpenApi;
         tasks::list,
         tasks::one,
         tasks::cancel,
+        tasks::migrate,
         tasks::why,
         logs::read,
         workers::list,

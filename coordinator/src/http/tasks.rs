@@ -1,4 +1,4 @@
-//! Tasks: submit, look at, explain, cancel.
+//! Tasks: submit, look at, explain, cancel, move.
 
 use super::App;
 use super::error::ApiError;
@@ -90,6 +90,27 @@ pub async fn why(State(app): State<App>, Path(id): Path<u64>) -> Result<Json<Why
     (status = 202, description = "it is being stopped"), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub async fn cancel(State(app): State<App>, Path(id): Path<u64>) -> Result<StatusCode, ApiError> {
     match app.core.operate(Command::Cancel(TaskId(id))).await? {
+        Reply::Done => Ok(StatusCode::ACCEPTED),
+        other => Err(ApiError::from_reply(other)),
+    }
+}
+
+/// Where a task shall go.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    worker: String,
+}
+
+/// Moves a running task, with the state it saves, to another worker.
+#[utoipa::path(post, path = "/api/tasks/{id}/migrate", params(("id" = u64, Path)), request_body = serde_json::Value, responses(
+    (status = 202, description = "it is asked to save its state"), (status = 400, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn migrate(State(app): State<App>, Path(id): Path<u64>, body: Bytes) -> Result<StatusCode, ApiError> {
+    let Destination { worker } = serde_json::from_slice(&body).map_err(|error| {
+        ApiError::bad_request(format!("the request does not name a worker: {error}"), r#"send {"worker": "NAME"}"#)
+    })?;
+    match app.core.operate(Command::Migrate(TaskId(id), worker)).await? {
         Reply::Done => Ok(StatusCode::ACCEPTED),
         other => Err(ApiError::from_reply(other)),
     }

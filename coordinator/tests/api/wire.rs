@@ -161,6 +161,12 @@ async fn requests_that_cannot_be_are_answered_with_what_and_what_to_do() {
         assert!(message.contains(part), "{body:.60}: {message}");
         assert!(error["error"]["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
     }
+    for (body, status, part) in [("", 400, "does not name a worker"), (r#"{"worker": "w"}"#, 404, "no task 7")] {
+        let answer = client.post(format!("{}/api/tasks/7/migrate", daemon.url)).body(body).send().await.expect("it answers");
+        assert_eq!(answer.status().as_u16(), status, "{body}");
+        let text = answer.text().await.expect("text");
+        assert!(text.contains(part), "{body}: {text}");
+    }
     for path in ["/api/tasks/7", "/api/tasks/7/why", "/api/tasks/7/log", "/nothing"] {
         assert_eq!(client.get(format!("{}{path}", daemon.url)).send().await.expect("it answers").status(), 404, "{path}");
     }

@@ -58,6 +58,8 @@ pub enum WhyCode {
     NotAdmitting,
     /// Others use it: it gets no new work until they use less.
     Overloaded,
+    /// Attempts failed there in a row: it gets no new work for a while, and then one attempt.
+    Distrusted,
     /// It is not heard.
     Absent,
     /// The task failed there for a reason that was not the task's.

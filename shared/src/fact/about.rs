@@ -31,6 +31,7 @@ impl What {
             | What::WorkerReady { .. }
             | What::WorkerSuspected { .. }
             | What::WorkerHeldBack { .. }
+            | What::BreakerMoved { .. }
             | What::WorkerDisconnected { .. }
             | What::WorkerLeft { .. }
             | What::WorkerSet { .. }

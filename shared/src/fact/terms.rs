@@ -52,6 +52,31 @@ fn once() -> u32 {
     1
 }
 
+/// Where the breaker of a worker is: whether it is trusted with work after attempts that failed on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum BreakerState {
+    /// It is.
+    #[default]
+    Closed,
+    /// It is not, for a while.
+    Open,
+    /// It gets one attempt, to see.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// The name used in facts, tables and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            BreakerState::Closed => "closed",
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half_open",
+        }
+    }
+}
+
 /// Which work a worker receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -13,6 +13,9 @@ use shared::task::TaskSpec;
 use shared::time::Time;
 use std::sync::Arc;
 
+/// Attempts in a row that cannot go on from a saved state before that state is given up.
+const RESTORES_MAX: u8 = 2;
+
 impl State {
     pub(super) fn accept(&mut self, id: TaskId, spec: &Arc<TaskSpec>, key: Option<&Arc<str>>, at: Time) {
         let estimate_ms = self.estimates.of(spec).unwrap_or(UNKNOWN_MS);
@@ -95,6 +98,7 @@ impl State {
         stopped.message = message.as_deref().map(Into::into);
         let (worker, hardware) = (stopped.worker, stopped.hardware);
         self.fleet.free(worker, *id);
+        self.fleet.get_mut(worker).health.stopped(fact.at, *reason);
         let task = self.ledger.get(*id).expect("it just stopped");
         if *reason == StopReason::Finished && failure.is_none() && task.tests() == 0 {
             let behind = behind_s(&self.fleet, &self.estimates, task, hardware) / self.speed(worker, hardware);
@@ -170,7 +174,7 @@ impl State {
     fn blame(&mut self, id: TaskId, why: Failure) {
         let task = self.ledger.task_mut(id);
         let newest = task.attempts.last().expect("it was leased before");
-        let (worker, had_started) = (newest.worker, newest.started.is_some());
+        let (worker, had_started, attempts) = (newest.worker, newest.started.is_some(), task.attempts.len());
         let extra = task.extra_mut();
         if why.is_of_the_task() {
             extra.own_failures = extra.own_failures.saturating_add(1);
@@ -180,6 +184,13 @@ impl State {
             }
         } else {
             extra.infra_failures = extra.infra_failures.saturating_add(1);
+            if extra.checkpoint.is_some() && !had_started {
+                extra.restores_failed += 1;
+            }
+            if extra.restores_failed >= RESTORES_MAX {
+                // Something is wrong with that state: the task begins again from nothing.
+                (extra.checkpoint, extra.restores_failed, extra.given_up) = (None, 0, attempts);
+            }
             if !extra.avoid.contains(&worker) {
                 extra.avoid.push(worker);
             }
@@ -194,7 +205,8 @@ pub(crate) fn behind_s(fleet: &Fleet, estimates: &Estimates, task: &Task, hardwa
         return 0.0;
     }
     let kept = |stopped| matches!(stopped, StopReason::Migrated | StopReason::Preempted);
-    let saved = task.attempts.iter().filter_map(|attempt| {
+    let given_up = task.extra.as_ref().map_or(0, |extra| extra.given_up);
+    let saved = task.attempts.iter().skip(given_up).filter_map(|attempt| {
         let ((stopped, _), started) = (attempt.stopped.filter(|(_, reason)| kept(*reason))?, attempt.started?);
         let speed = fleet.get(attempt.worker).told_speed(attempt.hardware) * estimates.speed(attempt.worker, attempt.hardware);
         let ratio = estimates.expect(task.kind, hardware).log - estimates.expect(task.kind, attempt.hardware).log;

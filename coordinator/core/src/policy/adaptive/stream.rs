@@ -1,7 +1,8 @@
 //! Few tasks wait: they are planned one by one onto the times at which room is expected, by earliest finish, and what the plan
 //! begins now is started. Everything else stays free to be planned otherwise a moment later.
 
-use super::field::{Choice, Field, Group};
+use super::field::Field;
+use super::known::{Choice, Group};
 use super::timeline::Timeline;
 use super::{Outlook, fill, order};
 use crate::decision::{decided, weighed};
@@ -18,8 +19,8 @@ const NOW_S: f64 = 1e-6;
 pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
     let mut lines = timelines(view, field);
     let mut queues = fill::waiting_tasks(view, field);
-    for at in order::by_urgency(view, field, outlook) {
-        let group = &field.groups[at];
+    for at in order::by_urgency(view, &field.known.groups, outlook) {
+        let group = &field.known.groups[at];
         for task in queues[at].by_ref() {
             let Some(way) = best(field, group, &lines, WAIT_WEIGHT, |_| true) else { break };
             // Only what begins now is decided; the rest is a guess.
@@ -69,7 +70,7 @@ impl Way {
 /// The way by which a task of this group ends first, a second of waiting counting as `wait_weight` seconds, among those it may go.
 pub(super) fn best(
     field: &Field<'_>,
-    group: &Group<'_>,
+    group: &Group,
     lines: &[Option<Timeline>],
     wait_weight: f64,
     may: impl Fn(&Choice) -> bool,
@@ -89,11 +90,11 @@ pub(super) fn best(
 /// The ways to run a task of this group by one of its choices, one for each worker on which it will find room.
 fn ways<'f>(
     field: &'f Field<'_>,
-    group: &'f Group<'_>,
+    group: &'f Group,
     lines: &'f [Option<Timeline>],
     choice: &'f Choice,
 ) -> impl Iterator<Item = Way> + 'f {
-    field.classes[choice.class].members.iter().filter_map(|&worker| {
+    field.known.classes[choice.class].members.iter().filter_map(|&worker| {
         let start = lines[worker.0 as usize].as_ref()?.earliest(choice.takes, choice.seconds)?;
         Some(Way { worker, choice: *choice, start, shunned: shunned(&group.profile.avoid, worker) })
     })
@@ -103,7 +104,7 @@ fn ways<'f>(
 pub(super) fn weigh(
     view: &View<'_>,
     field: &Field<'_>,
-    group: &Group<'_>,
+    group: &Group,
     lines: &[Option<Timeline>],
     winner: Way,
     wait_weight: f64,
@@ -118,11 +119,11 @@ pub(super) fn weigh(
 }
 
 pub(super) fn timelines(view: &View<'_>, field: &Field<'_>) -> Vec<Option<Timeline>> {
-    let mut ends = vec![Vec::new(); field.class_of.len()];
+    let mut ends = vec![Vec::new(); field.known.class_of.len()];
     for running in &field.running {
         ends[running.worker.0 as usize].push((running.remaining_s, running.takes));
     }
     let workers = ends.into_iter().enumerate();
-    let line = |(at, ends): (usize, _)| field.class_of[at].map(|_| Timeline::new(view.free(WorkerIndex(at as u32)), ends));
+    let line = |(at, ends): (usize, _)| field.known.class_of[at].map(|_| Timeline::new(view.free(WorkerIndex(at as u32)), ends));
     workers.map(line).collect()
 }
