@@ -1,5 +1,6 @@
 //! The coordinator as a program: how it starts, what it answers, what it survives.
 
 mod daemon;
+mod report;
 mod start;
 mod wire;

@@ -29,7 +29,9 @@ pub fn chart(figures: &Figures) -> Option<Chart> {
         drawing.line(vec![(x, panel.top), (x, panel.bottom)], Colour::Grid, 1);
         drawing.text((x, panel.bottom + 16.0), duration(tick), Anchor::Middle, Colour::Faint);
     }
-    let mut taken = Vec::new();
+    // What the curves cover is no place for words.
+    let curves = [&times.wait_s, &times.flow_s].into_iter().flat_map(|values| curve(panel, &axis, values));
+    let mut taken: Vec<[f64; 4]> = curves.map(|(x, y)| [x - 2.0, y - 2.0, x + 2.0, y + 2.0]).collect();
     hints(&mut drawing, panel, figures);
     for (values, colour, name) in [(&times.wait_s, Colour::Second, "wait"), (&times.flow_s, Colour::Main, "flow")] {
         drawing.line(curve(panel, &axis, values), colour, 2);
@@ -93,15 +95,16 @@ fn draw_mark(
     // Waits lie left of flows: beside its own curve, away from the other one, there is most room.
     let (left, right) = (x - 12.0 - width, x + 12.0);
     let places = if name == "wait" {
-        [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y - 22.0), (right, y + 36.0), (right, y + 56.0)]
+        [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y - 22.0), (right, y - 44.0), (right, y + 36.0)]
     } else {
-        [(right, y + 16.0), (right, y + 36.0), (right, y + 56.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
+        [(right, y + 16.0), (right, y + 36.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
     };
     let free = |(left, middle): &(f64, f64)| {
         let inside = *left >= panel.left && left + width <= WIDTH - 4.0 && *middle > panel.top + 12.0;
         inside && taken.iter().all(|[l, t, r, b]| left + width < *l || left > r || middle + 9.0 < *t || middle - 9.0 > *b)
     };
-    let (left, middle) = places.into_iter().find(free).unwrap_or((places[0].0.min(WIDTH - 4.0 - width), places[0].1));
+    let crowded = (places[0].0.clamp(panel.left, WIDTH - 4.0 - width), places[0].1);
+    let (left, middle) = places.into_iter().find(free).unwrap_or(crowded);
     taken.push([left, middle - 9.0, left + width, middle + 9.0]);
     drawing.text((left, middle), text, Anchor::Start, Colour::Ink);
 }
