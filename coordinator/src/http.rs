@@ -7,6 +7,7 @@ mod live;
 mod logs;
 mod metrics;
 mod openapi;
+mod report;
 pub mod status;
 mod tasks;
 mod translate;
@@ -85,7 +86,7 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
         .route("/api/facts", get(facts::page))
         .route("/api/durations", get(facts::durations))
         .route("/api/config", get(status::config))
-        .route("/api/report", get(status::report))
+        .route("/api/report", get(report::report))
         .route("/api/blobs/missing", post(blobs::missing))
         .route("/status", get(status::status))
         .route("/metrics", get(metrics::metrics))

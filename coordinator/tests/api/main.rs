@@ -3,6 +3,7 @@
 mod daemon;
 mod database;
 mod live;
+mod report;
 mod salvage;
 mod start;
 mod traces;
