@@ -72,7 +72,7 @@ pub enum Command {
     Completion(completion::Args),
     /// Run the coordinator daemon.
     #[command(after_help = "Example:\n  evenkeel coordinator --db-path ./benchmark_db.duckdb --host 127.0.0.1 --port 8080")]
-    Coordinator(Box<coordinator::Args>),
+    Coordinator(Box<coordinator::Command>),
     /// Run a worker daemon.
     #[command(after_help = "Example:\n  evenkeel worker --coordinator http://farm:8080 --name gpu-1")]
     Worker(Box<worker::Args>),

@@ -176,6 +176,11 @@ impl Client {
         &self.base
     }
 
+    /// What it shows to be let in.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base)).timeout(REQUEST_MAX);
         match &self.token {
@@ -227,12 +232,6 @@ impl Client {
     /// What `path` answers.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T, ClientError> {
         self.read(self.request(Method::GET, path), doing).await
-    }
-
-    /// The bytes of what `path` answers.
-    pub async fn get_bytes(&self, path: &str, doing: &str) -> Result<Vec<u8>, ClientError> {
-        let response = self.send(self.request(Method::GET, path), doing).await?;
-        Ok(response.bytes().await.map_err(|error| self.unreachable(doing, &error))?.to_vec())
     }
 
     /// Orders something that needs no more words than its path; what is answered does not matter.

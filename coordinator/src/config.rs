@@ -1,11 +1,40 @@
 //! How a coordinator is started: flags, and a TOML file whose keys are the flags' names. A flag wins over the file.
 
 use anyhow::{Context, bail};
-use clap::{ArgAction, Args as ClapArgs};
+use clap::{ArgAction, Args as ClapArgs, Subcommand};
 use serde::Deserialize;
 use shared::config::{BalancerConfig, parse_duration_s};
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+/// What `coordinator` is asked for: to run, unless it is told something else.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Command {
+    /// How to run.
+    #[command(flatten)]
+    pub args: Args,
+    /// What to do instead.
+    #[command(subcommand)]
+    pub instead: Option<Instead>,
+}
+
+/// What `coordinator` does besides running.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Instead {
+    /// Keep what lies before the damage in a log, move the damaged log aside, and say what is lost
+    #[command(
+        after_help = "Example: the coordinator said that its log is damaged\n  coordinator salvage --data-dir ./benchmark_db.data"
+    )]
+    Salvage {
+        /// The folder that holds the log
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// The flags of `coordinator`.
 #[derive(Debug, Clone, ClapArgs)]
@@ -75,6 +104,9 @@ pub struct BalancerArgs {
     /// How fast the thresholds follow the load [default: 0.05]
     #[arg(long, value_name = "0..1")]
     threshold_adjustment_rate: Option<f64>,
+    /// Seconds of a task's time that saving a kilojoule is worth, 0 where only time counts [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    energy_weight: Option<f64>,
     /// How far ahead load is predicted [default: 3min]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_s)]
     prediction_window: Option<f64>,
@@ -93,7 +125,7 @@ pub struct BalancerArgs {
     /// Treat all kinds of hardware alike
     #[arg(long, action = ArgAction::SetTrue)]
     disable_hardware_specific_strategies: bool,
-    /// Count on every machine keeping its speed, however warm it gets
+    /// Count neither joules nor the speed that a machine loses when it gets warm
     #[arg(long, action = ArgAction::SetTrue)]
     disable_resource_efficiency: bool,
 }
@@ -207,6 +239,7 @@ impl BalancerArgs {
         set(&mut base.performance_window_s, self.performance_window);
         set(&mut base.threshold_adjustment_rate, self.threshold_adjustment_rate);
         set(&mut base.prediction_window_s, self.prediction_window);
+        set(&mut base.energy_weight, self.energy_weight);
         base.max_simultaneous_migrations = self.max_simultaneous_migrations.unwrap_or(base.max_simultaneous_migrations);
         base.enable_task_migration &= !self.disable_task_migration;
         base.enable_dynamic_thresholds &= !self.disable_dynamic_thresholds;

@@ -7,6 +7,7 @@ mod live;
 mod logs;
 mod metrics;
 mod openapi;
+mod report;
 pub mod status;
 mod tasks;
 mod translate;
@@ -19,7 +20,7 @@ use crate::driver::Core;
 use crate::live::Live;
 use crate::log::LogHealth;
 use crate::output::OutputStore;
-use crate::recorder::Recording;
+use crate::recorder::{Recording, Reports};
 use crate::session::Sessions;
 use crate::web;
 use axum::Router;
@@ -33,7 +34,7 @@ use error::ApiError;
 use shared::api::BODY_BYTES_MAX;
 use shared::protocol::{FRAME_BYTES_MAX, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What every request may need.
@@ -60,7 +61,7 @@ pub struct App {
     /// Where the log is.
     pub log_path: PathBuf,
     /// The metrics database, for reports.
-    pub reports: Arc<Mutex<benchmark_db::Database>>,
+    pub reports: Reports,
     /// How it was started.
     pub settings: Arc<Settings>,
 }
@@ -85,7 +86,7 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
         .route("/api/facts", get(facts::page))
         .route("/api/durations", get(facts::durations))
         .route("/api/config", get(status::config))
-        .route("/api/report", get(status::report))
+        .route("/api/report", get(report::report))
         .route("/api/blobs/missing", post(blobs::missing))
         .route("/status", get(status::status))
         .route("/metrics", get(metrics::metrics))

@@ -16,7 +16,10 @@ mod trace;
 mod web;
 mod webhook;
 
-pub use config::Args;
+pub use config::{Args, Command, Instead};
+pub use log::LogError;
+pub use log::salvage::{SalvageError, Salvaged};
+pub use log::sqlite::SqliteLog;
 pub use recorded::Recorded;
 
 use anyhow::{Context, bail};
@@ -24,8 +27,8 @@ use config::Settings;
 use coordinator_core::{Config, Coordinator, policy};
 use driver::Clock;
 use http::App;
-use log::LogHealth;
-use log::sqlite::SqliteLog;
+use log::{LogHealth, Reserve, Writer};
+use recorder::Recorder;
 use shared::fact::What;
 use shared::id::ClusterId;
 use shared::time::Time;
@@ -33,7 +36,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -41,6 +44,40 @@ use tokio::sync::watch;
 
 /// How long requests may take to end when the coordinator is asked to stop.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// Does what it is asked for.
+///
+/// # Errors
+/// See [`run`] and [`salvage`].
+pub async fn obey(command: Command) -> anyhow::Result<()> {
+    let Command { args, instead } = command;
+    let Some(Instead::Salvage { data_dir, json }) = instead else { return run(args).await };
+    let salvaged = salvage(&data_dir)?;
+    if json {
+        println!("{}", serde_json::to_string(&salvaged)?);
+        return Ok(());
+    }
+    let Salvaged { kept, lost_at_least, damage, aside } = salvaged;
+    println!("kept {kept} records; at least {lost_at_least} are lost, from {damage}");
+    println!("the damaged log lies in {}", aside.display());
+    println!("tasks submitted after record {kept} are gone: submit them again; those whose results are gone run again");
+    Ok(())
+}
+
+/// Keeps what lies before the damage in the log of a data folder that no coordinator uses.
+///
+/// # Errors
+/// The folder is in use or holds no log, the log is sound, or the disk refuses.
+pub fn salvage(data_dir: &Path) -> anyhow::Result<Salvaged> {
+    if !data_dir.is_dir() {
+        return Err(SalvageError::NoLog { path: data_dir.to_owned() }.into());
+    }
+    let _lock = lock(data_dir)?;
+    Ok(log::salvage::salvage(data_dir)?)
+}
+
+/// How long the system may go on sending to someone who acknowledges nothing; by itself it would for a quarter of an hour.
+const UNHEARD_MAX: Duration = Duration::from_secs(20);
 
 /// Runs a coordinator until it is asked to stop (SIGTERM, ctrl-c, or standard input closed with `--exit-with-parent`).
 ///
@@ -59,8 +96,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let log_path = settings.data_dir.join(recorded::LOG);
     let Memory { mut coordinator, log, cluster, wall_at } = Memory::of(&settings, &log_path)?;
-    let database = recorder::open(&settings.db_path, settings.balancer, cluster, log.last_seq())?;
-    let reports = database.reader().context("opening a second connection to the metrics database")?;
+    let recorder = Recorder::open(&settings, &log_path, cluster, log.last_seq())?;
+    let (reports, recording) = (recorder.reports(), recorder.recording());
 
     let (wall_ms, known) = (wall_ms(), log.last_seq());
     let clock = Clock::starting_at(resume_at(coordinator.state().at, wall_at, wall_ms));
@@ -69,24 +106,21 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let epoch = coordinator.state().epoch;
     let (durable_tx, durable) = watch::channel(log.last_seq());
     let health = LogHealth::default();
-    let (core, batches) = driver::start(coordinator, clock, first);
-    let writer = spawn("log", {
-        let health = health.clone();
-        move || log::write(log, batches, &health, &durable_tx)
-    })?;
-    let recording = recorder::Recording::default();
+    let (core, batches) = driver::start(coordinator, clock, first, health.clone());
+    let writer = Writer::new(log, Reserve::new(&settings.data_dir), health.clone(), durable_tx, batches);
+    let writer = spawn("log", move || writer.run())?;
     let recorder = spawn("recorder", {
-        let (durable, recording, log_path) = (durable.clone(), recording.clone(), log_path.clone());
-        move || recorder::record(database, &log_path, durable, &recording)
+        let durable = durable.clone();
+        move || recorder.run(durable)
     })?;
     // The epoch is on disk before anyone can connect.
     durable.clone().changed().await.context("the log ended before it began")?;
 
     let access = access(&settings, address)?;
-    let output = output::OutputStore::start(&settings.data_dir.join("output")).context("making the folder for output")?;
+    let output =
+        output::OutputStore::start(&settings.data_dir.join("output"), health.clone()).context("making the folder for output")?;
     let sessions = session::Sessions { core: core.clone(), output: output.clone(), access: access.clone(), cluster, epoch };
     let blobs = blobs::Blobs::open(&settings.data_dir.join("blobs")).context("making the folder for shipped files")?;
-    let reports = Arc::new(Mutex::new(reports));
     let webhook = settings.alert_webhook.clone().map(webhook::Webhook::start);
     let (live, feed) = live::stream();
     let app = App {
@@ -214,8 +248,9 @@ async fn serve(listener: TcpListener, app: App, args: &Args, address: SocketAddr
     let terminate = signal(SignalKind::terminate()).expect("a process may listen for SIGTERM");
     announce(args, address)?;
     let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!("a socket does not take TCP_NODELAY: {error}");
+        let unheard = socket2::SockRef::from(&*socket).set_tcp_user_timeout(Some(UNHEARD_MAX));
+        if let Err(error) = socket.set_nodelay(true).and(unheard) {
+            tracing::debug!("a socket does not take its options: {error}");
         }
     });
     let (stop, stopped) = watch::channel(false);

@@ -44,6 +44,7 @@ use pulse::Pulse;
 use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
 use shared::id::{AttemptNumber, ClusterId, TaskId};
+use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, Hello};
 use shared::task::TaskSpec;
 use shared::time::Time;
@@ -122,7 +123,7 @@ pub enum Command {
     /// Change which work a worker receives.
     Admit(String, Admission),
     /// Take in how busy a worker is from another source than itself (F14).
-    Measured(String, Load),
+    Measured(String, Box<Load>),
     /// Take in how long tasks took elsewhere.
     Learn(Vec<Known>),
     /// Move a running task to a worker.
@@ -195,6 +196,8 @@ pub struct Coordinator {
     again: Option<Time>,
     /// Up to when standing still was forgiven.
     forgiven: Time,
+    /// Whether no plan is made for now.
+    is_holding: bool,
 }
 
 impl Coordinator {
@@ -212,6 +215,7 @@ impl Coordinator {
             settled: Time::ZERO,
             again: None,
             forgiven: Time::ZERO,
+            is_holding: false,
         }
     }
 
@@ -224,7 +228,7 @@ impl Coordinator {
     /// Begins a life: the epoch rises, and every worker that was there gets a whole lease to come back with what it runs.
     pub fn begin(&mut self, now: Time, cluster: ClusterId, wall_ms: u64, version: &str, effects: &mut Vec<Effect>) {
         self.balancer.begin();
-        let epoch = shared::id::Epoch(self.state.epoch.0 + 1);
+        let epoch = shared::id::Epoch(if planted::bug(31) { self.state.epoch.0.max(1) } else { self.state.epoch.0 + 1 });
         self.record(now, What::CoordinatorStarted { cluster, epoch, wall_ms, version: version.into() }, effects);
         self.record(now, What::BalancerConfigured { balancer: self.config.balancer }, effects);
         let workers: Vec<_> =
@@ -266,8 +270,12 @@ impl Coordinator {
     /// When [`Event::Woke`] is due at the latest. A shell sends it when no other event is at hand, so that a plan is made
     /// for all that arrived together.
     pub fn next_wakeup(&self) -> Option<Time> {
-        let plan = if self.changed { Some(self.settled) } else { self.again };
-        self.timers.next().into_iter().chain(plan).min()
+        self.timers.next().into_iter().chain(self.plan_due()).min()
+    }
+
+    /// Makes no plan while it is told so, and what waits goes on waiting: for a shell that has no room for new facts.
+    pub fn hold_leases(&mut self, is_holding: bool) {
+        self.is_holding = is_holding;
     }
 
     /// What the facts so far amount to.
@@ -300,10 +308,15 @@ impl Coordinator {
                 Timer::Sample => self.sample(now, effects),
             }
         }
-        let is_due = if self.changed { self.settled <= now } else { self.again.is_some_and(|at| at <= now) };
-        if is_due {
+        if self.plan_due().is_some_and(|at| at <= now) {
             self.make_plan(now, effects);
         }
+    }
+
+    /// When the next plan is to be made.
+    fn plan_due(&self) -> Option<Time> {
+        let due = if self.changed { Some(self.settled) } else { self.again };
+        due.filter(|_| !self.is_holding)
     }
 
     fn make_plan(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -379,7 +392,7 @@ impl Coordinator {
 
     /// A coordinator that stood still has heard nobody: every lease is longer by the time it stood still.
     fn forgive_own_stall(&mut self, now: Time) {
-        let Some(due) = self.timers.next() else { return };
+        let Some(due) = self.timers.next().filter(|_| !planted::bug(18)) else { return };
         let stood = now.since(due.max(self.forgiven));
         if stood > Duration::from_secs(1) {
             self.state.fleet.forgive(stood);

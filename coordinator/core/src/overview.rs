@@ -87,7 +87,7 @@ fn row(worker: &Worker, silent_s: Option<u64>) -> WorkerRow {
         declared: hardware.iter().copied().filter(declared).collect(),
         hardware,
         load: worker.told_load,
-        throttle_c: worker.throttle_c(),
+        throttle_c: worker.inventory.devices.iter().filter_map(|device| device.throttle_c).min_by(f64::total_cmp),
         silent_s,
     }
 }

@@ -67,6 +67,20 @@ impl Instance {
         self.groups.push((count, first..self.offers.len()));
     }
 
+    /// Gives the classes another capacity.
+    ///
+    /// # Panics
+    /// When it is for another number of classes.
+    pub fn set_capacity(&mut self, capacity: Vec<Amounts>) {
+        assert_eq!(capacity.len(), self.capacity.len(), "the classes stay the same");
+        self.capacity = capacity;
+    }
+
+    /// How many offers there are.
+    pub fn offers(&self) -> usize {
+        self.offers.len()
+    }
+
     /// What the classes have.
     pub fn capacity(&self) -> &[Amounts] {
         &self.capacity

@@ -47,9 +47,15 @@ pub struct Profile {
 #[derive(Debug, Default)]
 pub struct Queue {
     groups: BTreeMap<Profile, VecDeque<TaskId>>,
+    /// How many groups were ever born, and the newest of them, oldest first.
+    born: u64,
+    newborn: VecDeque<Profile>,
     classes: Vec<Class>,
     classes_by_text: BTreeMap<String, Vec<ClassId>>,
 }
+
+/// Groups that were born last and are remembered.
+const NEWBORN: usize = 512;
 
 /// The estimate of a task of which nothing is known.
 pub const UNKNOWN_MS: u64 = u64::MAX;
@@ -97,12 +103,34 @@ impl Queue {
         self.groups.get(profile).map_or(0, VecDeque::len)
     }
 
+    /// How many groups were ever born: where none was, one is as soon as a task waits in it.
+    pub fn groups_born(&self) -> u64 {
+        self.born
+    }
+
+    /// The groups that were born after so many others; nothing where they are more than are remembered.
+    pub fn groups_since(&self, born: u64) -> Option<impl Iterator<Item = &Profile>> {
+        let since = usize::try_from(self.born - born).ok()?;
+        Some(self.newborn.range(self.newborn.len().checked_sub(since)?..))
+    }
+
     pub(crate) fn push_back(&mut self, profile: Profile, task: TaskId) {
-        self.groups.entry(profile).or_default().push_back(task);
+        self.group(profile).push_back(task);
     }
 
     pub(crate) fn push_front(&mut self, profile: Profile, task: TaskId) {
-        self.groups.entry(profile).or_default().push_front(task);
+        self.group(profile).push_front(task);
+    }
+
+    fn group(&mut self, profile: Profile) -> &mut VecDeque<TaskId> {
+        self.groups.entry(profile).or_insert_with_key(|profile| {
+            self.born += 1;
+            if self.newborn.len() == NEWBORN {
+                self.newborn.pop_front();
+            }
+            self.newborn.push_back(profile.clone());
+            VecDeque::new()
+        })
     }
 
     /// Takes `task` out of its group. It is almost always at the front, so that what is searched is short. Tasks in front

@@ -138,7 +138,7 @@ fn worker_view(worker: &Worker, now: Time) -> WorkerView {
         busy_slots: worker.busy_slots(),
         tasks: worker.held.keys().copied().collect(),
         inventory: worker.inventory.clone(),
-        load: worker.told_load,
+        load: worker.told_load.clone(),
         silent_s: now.since(worker.heard).as_secs_f64(),
     }
 }

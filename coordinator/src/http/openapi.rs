@@ -1,6 +1,6 @@
 //! The document of the API.
 
-use super::{blobs, facts, live, logs, metrics, status, tasks, workers};
+use super::{blobs, facts, live, logs, metrics, report, status, tasks, workers};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -33,7 +33,7 @@ use utoipa::OpenApi;
         metrics::metrics,
         live::frames,
         live::alerts,
-        status::report,
+        report::report,
         blobs::missing,
         blobs::store,
         blobs::fetch

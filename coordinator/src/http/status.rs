@@ -1,13 +1,12 @@
-//! The whole at a glance: for people, for programs, as a report.
+//! The whole at a glance.
 
 use super::App;
 use super::error::ApiError;
 use axum::Json;
 use axum::extract::State;
-use axum::response::Html;
 use coordinator_core::Coordinator;
 use coordinator_core::view::Summary;
-use shared::api::{Bottleneck, ConfigView, ErrorBody, LoadBalancerStats, Status};
+use shared::api::{Bottleneck, ConfigView, LoadBalancerStats, Status};
 use shared::id::TaskId;
 use shared::time::Time;
 
@@ -91,16 +90,4 @@ pub async fn config(State(app): State<App>) -> Result<Json<ConfigView>, ApiError
         policy,
         balancer: settings.balancer,
     }))
-}
-
-/// The report of all that was recorded, as one HTML page.
-#[utoipa::path(get, path = "/api/report", responses((status = 200, body = String, content_type = "text/html"),
-    (status = 503, body = ErrorBody)))]
-pub async fn report(State(app): State<App>) -> Result<Html<String>, ApiError> {
-    let draw = move || {
-        let database = app.reports.lock().map_err(|_| "an earlier report panicked".to_string())?;
-        reports::html(&database).map_err(|error| error.to_string())
-    };
-    let drawn = tokio::task::spawn_blocking(draw).await.map_err(ApiError::internal)?;
-    drawn.map(Html).map_err(|what| ApiError::unavailable(what, "look at GET /status for the metrics database's problem"))
 }

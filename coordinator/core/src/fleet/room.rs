@@ -34,6 +34,15 @@ impl Room {
         }
     }
 
+    /// Of each amount the larger one.
+    pub fn most(self, other: Room) -> Room {
+        Room {
+            slots: self.slots.max(other.slots),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            gpu_memory_bytes: self.gpu_memory_bytes.max(other.gpu_memory_bytes),
+        }
+    }
+
     /// Both together.
     pub fn plus(self, other: Room) -> Room {
         Room {

@@ -4,8 +4,9 @@
 //! The assignment begins where each task costs least by prices, and is improved task by task: the sum of a high power of the
 //! classes' loads falls with each change, and with it the highest (descent on the L_p norm of loads, Awerbuch et al. 1995).
 
-use super::field::{Choice, Field};
-use super::stream::{Way, best, timelines, weigh};
+use super::field::Field;
+use super::known::Choice;
+use super::stream::{Way, Weights, best, timelines, weigh};
 use super::timeline::Timeline;
 use super::{Outlook, fill, order};
 use crate::decision::{decided, weighed};
@@ -22,6 +23,9 @@ const DOUBT: f64 = 0.5;
 /// How much longer than the least possible time the work may take.
 const SLACK: f64 = 1.1;
 
+/// What counts is the end of the batch.
+const WEIGHTS: Weights = Weights { wait: 1.0, energy: 0.0 };
+
 /// Where a task of a group is planned.
 struct Place {
     group: usize,
@@ -31,7 +35,8 @@ struct Place {
 }
 
 pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
-    let waiting: Vec<usize> = (0..field.groups.len()).flat_map(|at| std::iter::repeat_n(at, field.groups[at].count)).collect();
+    let waiting: Vec<usize> =
+        (0..field.known.groups.len()).flat_map(|at| std::iter::repeat_n(at, field.known.groups[at].count)).collect();
     let assigned = assign(field, outlook, &waiting);
     let lines = timelines(view, field);
     let mut tasks: Vec<Task> = waiting.iter().zip(assigned).map(|(group, choice)| Task::new(field, *group, choice)).collect();
@@ -52,7 +57,7 @@ struct Task {
 
 impl Task {
     fn new(field: &Field<'_>, group: usize, assigned: Option<&Choice>) -> Self {
-        let entry = &field.groups[group];
+        let entry = &field.known.groups[group];
         let size_s = assigned.map_or(0.0, |choice| choice.seconds) * (DOUBT * entry.deviation).exp();
         Self { group, assigned: assigned.map(|choice| choice.class), is_critical: order::is_critical(entry), size_s }
     }
@@ -60,19 +65,19 @@ impl Task {
 
 /// A way to run for each of the tasks, which are given by their groups; none where no class can run it.
 fn assign<'f>(field: &'f Field<'_>, outlook: Outlook<'_>, tasks: &[usize]) -> Vec<Option<&'f Choice>> {
-    let slots: Vec<f64> = field.classes.iter().map(|class| class.capacity[0].max(1.0)).collect();
+    let slots: Vec<f64> = field.known.classes.iter().map(|class| class.capacity[0].max(1.0)).collect();
     let mut loads = vec![0.0; slots.len()];
     for running in &field.running {
-        if let Some(class) = field.class_of[running.worker.0 as usize] {
+        if let Some(class) = field.known.class_of[running.worker.0 as usize] {
             loads[class] += running.remaining_s * f64::from(running.takes.slots) / slots[class];
         }
     }
-    let cost = |choice: &Choice| fill::cost(outlook, choice);
+    let cost = |choice: &Choice| outlook.cost(choice);
     let adds = |choice: &Choice| choice.seconds * f64::from(choice.takes.slots) / slots[choice.class];
     // Nothing is put where it alone takes longer than all of the work should, unless it takes that long everywhere.
     let allowed = |group: usize| {
-        let limit = (SLACK * outlook.prices.bound).max(field.groups[group].least_s());
-        field.groups[group].choices.iter().filter(move |choice| choice.seconds <= limit)
+        let limit = (SLACK * outlook.prices.bound).max(field.known.groups[group].least_s);
+        field.known.groups[group].choices.iter().filter(move |choice| choice.seconds <= limit)
     };
     let mut chosen: Vec<Option<&Choice>> = Vec::with_capacity(tasks.len());
     for &group in tasks {
@@ -114,9 +119,9 @@ fn place(
     let mut places = Vec::with_capacity(tasks.len());
     let mut last = 0.0f64;
     for task in tasks {
-        let group = &field.groups[task.group];
-        let Some(way) = best(field, group, &lines, 1.0, |choice| may(task, choice)) else { continue };
-        let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, 1.0)).flatten();
+        let group = &field.known.groups[task.group];
+        let Some(way) = best(field, group, &lines, WEIGHTS, |choice| may(task, choice)) else { continue };
+        let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, WEIGHTS)).flatten();
         way.book(&mut lines);
         last = last.max(way.end());
         places.push(Place { group: task.group, way, decision });
@@ -127,7 +132,7 @@ fn place(
 fn start(view: &mut View<'_>, field: &Field<'_>, places: Vec<Place>, moves: &mut Vec<Move>) {
     let mut queues = fill::waiting_tasks(view, field);
     let mut give = |view: &mut View<'_>, group: usize, way: &Way, decision: Option<Arc<Decision>>, why: &str| {
-        let (class, to, hardware) = (field.groups[group].profile.class, way.worker, way.choice.hardware);
+        let (class, to, hardware) = (field.known.groups[group].profile.class, way.worker, way.choice.hardware);
         let fits = view.room_for(class, to, hardware) > 0;
         if fits && let Some(task) = queues[group].next() {
             view.reserve(class, to, hardware);
@@ -144,9 +149,9 @@ fn start(view: &mut View<'_>, field: &Field<'_>, places: Vec<Place>, moves: &mut
             break;
         }
         let mut sooner: Vec<Way> = Vec::new();
-        for choice in field.groups[group].choices.iter().filter(|choice| choice.seconds <= planned.end()) {
-            let idle = field.classes[choice.class].members.iter().filter(|worker| view.free(**worker).slots > 0);
-            sooner.extend(idle.map(|worker| Way { worker: *worker, choice: *choice, start: 0.0, shunned: 0.0 }));
+        for choice in field.known.groups[group].choices.iter().filter(|choice| choice.seconds <= planned.end()) {
+            let idle = field.known.classes[choice.class].members.iter().filter(|worker| view.free(**worker).slots > 0);
+            sooner.extend(idle.map(|worker| Way { worker: *worker, choice: *choice, start: 0.0, penalty_s: 0.0 }));
         }
         sooner.sort_by(|a, b| a.choice.seconds.total_cmp(&b.choice.seconds).then(a.worker.cmp(&b.worker)));
         for idle in sooner {

@@ -1,6 +1,6 @@
 //! Which waiting task comes first.
 
-use super::field::{Field, Group};
+use super::known::Group;
 use super::{Goal, Outlook};
 use crate::plan::View;
 use shared::task::Priority;
@@ -22,7 +22,7 @@ pub(super) fn is_long(seconds: f64, deviation: f64, outlook: Outlook<'_>) -> boo
 const UNKNOWN: f64 = 1.75;
 
 /// The place of a waiting task among others that could start; the greatest first.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Urgency {
     is_critical: bool,
     tier: u32,
@@ -30,9 +30,9 @@ pub(super) struct Urgency {
 }
 
 impl Urgency {
-    fn of(view: &View<'_>, group: &Group<'_>, outlook: Outlook<'_>) -> Self {
+    pub(super) fn of(view: &View<'_>, group: &Group, outlook: Outlook<'_>) -> Self {
         let (is_critical, weight) = level(group.profile.priority.0);
-        let least = group.least_s().max(1e-3);
+        let least = group.least_s.max(1e-3);
         if is_long(least, group.deviation, outlook) {
             return Self { is_critical, tier: u32::MAX, key: least };
         }
@@ -40,12 +40,12 @@ impl Urgency {
             // Whatever may turn out to be very long is begun early: first those of which next to nothing is known, as they
             // came, then the longest.
             Goal::Makespan if group.deviation > UNKNOWN => {
-                Self { is_critical, tier: 1, key: -group.head.submitted.seconds() - group.first.0 as f64 * 1e-9 }
+                Self { is_critical, tier: 1, key: -group.submitted.seconds() - group.first.0 as f64 * 1e-9 }
             }
             Goal::Makespan => Self { is_critical, tier: 0, key: least * group.deviation.exp() },
             // The highest response ratio first (Brinch Hansen 1971), weighed by level and drawn toward the shortest first.
             Goal::Flow => {
-                let waited = view.now().since(group.head.submitted).as_secs_f64();
+                let waited = view.now().since(group.submitted).as_secs_f64();
                 Self { is_critical, tier: 0, key: weight * (1.0 + waited / least) / least }
             }
         }
@@ -68,19 +68,14 @@ fn level(priority: Priority) -> (bool, f64) {
 }
 
 /// Whether tasks of this group go before all that are not like it.
-pub(super) fn is_critical(group: &Group<'_>) -> bool {
+pub(super) fn is_critical(group: &Group) -> bool {
     level(group.profile.priority.0).0
 }
 
-/// The urgency of each group.
-pub(super) fn urgencies(view: &View<'_>, field: &Field<'_>, outlook: Outlook<'_>) -> Vec<Urgency> {
-    field.groups.iter().map(|group| Urgency::of(view, group, outlook)).collect()
-}
-
 /// The groups, the most urgent first.
-pub(super) fn by_urgency(view: &View<'_>, field: &Field<'_>, outlook: Outlook<'_>) -> Vec<usize> {
-    let urgencies = urgencies(view, field, outlook);
-    let mut order: Vec<usize> = (0..field.groups.len()).collect();
+pub(super) fn by_urgency(view: &View<'_>, groups: &[Group], outlook: Outlook<'_>) -> Vec<usize> {
+    let urgencies: Vec<Urgency> = groups.iter().map(|group| Urgency::of(view, group, outlook)).collect();
+    let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by(|a, b| urgencies[*a].before(&urgencies[*b]).then(a.cmp(b)));
     order
 }

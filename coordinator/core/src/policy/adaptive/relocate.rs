@@ -1,7 +1,8 @@
 //! What runs and would end sooner elsewhere: it is moved with its state where it can save it, or begun a second time where it
 //! cannot; and what blocks a slot that many short tasks wait for is set aside.
 
-use super::field::{Field, Group, Running, belief};
+use super::field::{Field, Running, belief};
+use super::known::Group;
 use super::{Goal, Outlook, order};
 use crate::decision::{decided, weighed};
 use crate::fleet::WorkerIndex;
@@ -33,7 +34,7 @@ struct Offer {
 /// A running task that will outlast all other work where it runs is moved, or begun again, before anything else is started:
 /// it is what the whole waits for.
 pub(super) fn rescue(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
-    if outlook.goal == Goal::Makespan && !field.groups.is_empty() {
+    if outlook.goal == Goal::Makespan && !field.known.groups.is_empty() {
         move_longest(view, field, outlook.goal, outlook.left_s, moves);
     }
 }
@@ -44,7 +45,7 @@ pub(super) fn relocate(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<
         preempt(view, field, outlook, moves);
     }
     let leased = moves.iter().filter(|planned| matches!(planned, Move::Lease { .. })).count();
-    let some_wait = field.groups.iter().map(|group| group.count).sum::<usize>() > leased;
+    let some_wait = field.known.groups.iter().map(|group| group.count).sum::<usize>() > leased;
     move_longest(view, field, outlook.goal, if some_wait { outlook.left_s } else { 0.0 }, moves);
 }
 
@@ -152,14 +153,14 @@ fn preempt(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: 
     let gives =
         |running: &&Running<'_>| !order::is_long(running.remaining_s, running.deviation, outlook) && may_give_way(view, running);
     let mut victims: Vec<&Running<'_>> = field.running.iter().filter(gives).collect();
-    if victims.is_empty() || field.groups.is_empty() || view.has_room() {
+    if victims.is_empty() || field.known.groups.is_empty() || view.has_room() {
         return;
     }
     victims.sort_by(|a, b| b.remaining_s.total_cmp(&a.remaining_s).then(a.id.cmp(&b.id)));
     // A slot that is being made free already is enough for one of those that wait.
     let mut spare = field.running.iter().filter(|running| running.task.standstill().is_some()).count();
-    let mut waiting: Vec<&Group<'_>> = field.groups.iter().collect();
-    waiting.sort_by(|a, b| a.least_s().total_cmp(&b.least_s()));
+    let mut waiting: Vec<&Group> = field.known.groups.iter().collect();
+    waiting.sort_by(|a, b| a.least_s.total_cmp(&b.least_s));
     for group in waiting {
         for _ in 0..group.count {
             if spare > 0 {
@@ -167,7 +168,7 @@ fn preempt(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: 
                 continue;
             }
             let shortest = |victim: &Running<'_>| {
-                let class = field.class_of[victim.worker.0 as usize];
+                let class = field.known.class_of[victim.worker.0 as usize];
                 let here =
                     group.choices.iter().filter(|choice| Some(choice.class) == class && choice.takes.slots <= victim.takes.slots);
                 here.map(|choice| (choice.seconds, choice.hardware)).min_by(|a, b| a.0.total_cmp(&b.0))
