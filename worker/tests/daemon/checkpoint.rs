@@ -6,7 +6,8 @@ use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Ended, Failure};
 use shared::protocol::{CheckpointRef, FromCoordinator, FromWorker, HeldState, Start};
-use shared::task::{TaskSpec, Work};
+use shared::task::{Chunk, Framework, Target, TaskSpec, TestCase, Work};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Counts to the number in `to`, which the test writes, and goes on from where it was.
@@ -168,4 +169,47 @@ async fn what_cannot_save_its_state_says_so_and_goes_on() {
     assert_eq!(talk.next().await, FromWorker::Resumed { attempt: attempt(1) });
     crate::fake::signal(&daemon, Signal::SIGTERM);
     assert_eq!(talk.result(attempt(1)).await.message.as_deref(), Some("worker shut down"));
+}
+
+/// A suite of which each test leaves a file of its name and then waits for `go`.
+fn suite() -> TaskSpec {
+    let argv = ["sh", "-c", "touch $2; while [ ! -e go ]; do sleep 0.02; done", "a test"].map(String::from).to_vec();
+    let target = Target { name: "t".into(), argv, cwd: None, env: BTreeMap::new() };
+    let tests = ["one", "two", "three"].map(|name| TestCase { name: name.into(), target: Some(0) }).to_vec();
+    let chunk = Chunk { framework: Framework::Libtest, argv: Vec::new(), targets: vec![target], tests, junit: None };
+    spec(Work::Tests(chunk))
+}
+
+#[tokio::test]
+async fn a_suite_stops_between_two_tests_and_the_next_attempt_runs_the_others() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut coordinator = Coordinator::start(Vec::new()).await;
+    let _daemon = daemon(&coordinator.address, dir.path(), &[]);
+    let (mut talk, _, _) = coordinator.accept().await;
+    talk.say(vec![start(1, suite())]).await;
+    let home = dir.path().join("attempts/1-1-1/home");
+    until("its first test", || home.join("one").exists()).await;
+    // Orders keep their order: when the second task has run, the first has its order.
+    talk.say(vec![checkpoint(1), start(2, shell("true"))]).await;
+    talk.result(attempt(2)).await;
+    std::fs::write(home.join("go"), "").expect("its home is there");
+    let mut told = Vec::new();
+    let state = loop {
+        match talk.next().await {
+            FromWorker::Tests { results, .. } => told.extend(results.into_iter().map(|result| result.index)),
+            FromWorker::Quiesced { checkpoint, .. } => break checkpoint,
+            other => panic!("it does not stand still: {other:?}"),
+        }
+    };
+    assert_eq!((told.as_slice(), home.join("two").exists()), (&[0][..], false));
+    talk.say(vec![FromCoordinator::Cancel { attempt: attempt(1), grace_ms: 0 }]).await;
+    assert_eq!(talk.result(attempt(1)).await.ended, Ended::Saved);
+    let (next, order) = go_on(1, suite(), state);
+    let FromCoordinator::Start(order) = order else { unreachable!("it is an order to start") };
+    talk.say(vec![FromCoordinator::Start(Start { skip: told, ..order })]).await;
+    let home = dir.path().join("attempts/1-1-2/home");
+    until("its second test", || home.join("two").exists()).await;
+    std::fs::write(home.join("go"), "").expect("its home is there");
+    assert_eq!(talk.result(next).await.ended, Ended::Passed);
+    assert!(!home.join("one").exists() && home.join("three").exists());
 }
