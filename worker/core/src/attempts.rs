@@ -6,6 +6,7 @@ use crate::slots::{Phase, Reason, Slot};
 use crate::{Effect, GRACE, Leaving, LogCursor, Note, TESTS_KEPT_MAX, Worker};
 use shared::id::Attempt;
 use shared::outcome::{Ended, Failure, Outcome, TestResult};
+use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, ResultAnswer, Start, TESTS_PER_MESSAGE_MAX};
 use shared::task::Work;
 use shared::time::Time;
@@ -20,7 +21,7 @@ const TESTS_BYTES_AIM: usize = 128 << 10;
 impl Worker {
     /// What is overdue of the attempts at `now`.
     pub(crate) fn attempts_due(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.lease_until.is_some_and(|until| until <= now) {
+        if self.lease_until.is_some_and(|until| until <= now) && !planted::bug(25) {
             self.lease_until = None;
             let attempts = self.slots.attempts();
             if !attempts.is_empty() {
@@ -44,11 +45,15 @@ impl Worker {
     pub(crate) fn obey(&mut self, now: Time, message: FromCoordinator, effects: &mut Vec<Effect>) {
         match message {
             FromCoordinator::Reconcile { keep: _, kill } => {
+                self.link.reconciled();
                 for attempt in kill {
                     self.disown(now, attempt, effects);
                 }
             }
-            FromCoordinator::Start(start) => self.start(now, start, effects),
+            FromCoordinator::Start(start) => {
+                self.link.reconciled();
+                self.start(now, start, effects);
+            }
             FromCoordinator::Cancel { attempt, grace_ms } => {
                 self.cancel(now, attempt, Duration::from_millis(grace_ms), effects);
             }
@@ -105,7 +110,7 @@ impl Worker {
             return;
         }
         let spec = start.spec.clone();
-        if siblings.is_empty() {
+        if siblings.is_empty() || planted::bug(23) {
             self.slots.add(attempt, &spec, Phase::SettingUp { since: now });
             effects.push(Effect::Run(start));
             return;
@@ -141,6 +146,9 @@ impl Worker {
         } else if let Some(slot) = self.slots.get_mut(attempt) {
             let is_saved = matches!(slot.phase, Phase::Standing { checkpoint: Some(_), .. });
             let reason = if is_saved { Reason::Saved } else { Reason::Cancelled };
+            if planted::bug(26) {
+                return self.answer_at_once(attempt, Outcome::bare(Ended::Cancelled), effects);
+            }
             self.end(now, attempt, reason, grace, effects);
         } else {
             // What is not here has no processes here. Frames keep their order, so no Start for it is on its way.

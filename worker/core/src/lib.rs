@@ -22,6 +22,7 @@ use outbox::Outbox;
 use shared::hardware::{Inventory, Load};
 use shared::id::{Attempt, BootNonce, ClusterId, Digest, Epoch, WorkerId};
 use shared::outcome::{Outcome, TestResult};
+use shared::planted;
 use shared::protocol::{CheckpointRef, Envelope, FromCoordinator, FromWorker, Start};
 use shared::time::Time;
 use slots::Slots;
@@ -314,6 +315,19 @@ impl Worker {
         if !self.link.is_open() {
             return;
         }
+        if self.link.takes_output() {
+            self.tell_output(effects);
+        }
+        for result in self.outbox.release(now) {
+            if planted::bug(22) {
+                self.outbox.acknowledge(result.attempt, now, false);
+                effects.push(Effect::Forget { attempt: result.attempt });
+            }
+            effects.push(Effect::Send(FromWorker::Finished { attempt: result.attempt, outcome: result.outcome }));
+        }
+    }
+
+    fn tell_output(&mut self, effects: &mut Vec<Effect>) {
         for attempt in self.slots.attempts().into_iter().chain(self.outbox.with_output()) {
             let log = match self.slots.get_mut(attempt) {
                 Some(slot) => Some(&mut slot.log),
@@ -321,12 +335,10 @@ impl Worker {
             };
             let Some(log) = log.filter(|log| log.credit() > 0) else { continue };
             let (from, bytes_max) = (log.sent, log.credit());
+            let from = if planted::bug(34) { from.max(1) } else { from };
             // Counted as sent at once, so that no later step asks for the same bytes; `LogSent` corrects it for a gap.
             log.sent += bytes_max;
             effects.push(Effect::SendLog { attempt, from, bytes_max });
-        }
-        for result in self.outbox.release(now) {
-            effects.push(Effect::Send(FromWorker::Finished { attempt: result.attempt, outcome: result.outcome }));
         }
     }
 

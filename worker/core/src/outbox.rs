@@ -4,6 +4,7 @@
 
 use shared::id::Attempt;
 use shared::outcome::{Outcome, TestResult};
+use shared::planted;
 use shared::protocol::{HeldResult, LOG_UNACKED_BYTES_MAX};
 use shared::time::Time;
 use std::collections::BTreeMap;
@@ -185,6 +186,9 @@ impl Outbox {
             bytes += 250 + entry.outcome.message.as_ref().map_or(0, String::len);
             let all = if bytes <= INVENTORY_BYTES_AIM { &mut fits } else { &mut before };
             all.push(HeldResult { attempt: *attempt, outcome: entry.outcome.clone() });
+        }
+        if planted::bug(8) {
+            fits.clear();
         }
         (fits, before)
     }

@@ -102,7 +102,11 @@ impl Journal {
     }
 
     fn add(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.file.write_all(lines)?;
+        if let Err(error) = self.file.write_all(lines) {
+            // A piece of a line on a full disk would spoil the next one.
+            self.file.set_len(self.bytes)?;
+            return Err(error);
+        }
         self.bytes += lines.len() as u64;
         Ok(())
     }

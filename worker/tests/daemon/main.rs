@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod fake;
+mod nvml;
 mod runner;
 
 use fake::{Coordinator, PATIENCE, attempt, daemon, files_in, keeps, recorded, runs, shell, spec, start, until};

@@ -67,7 +67,21 @@ fn a_gap_in_the_output_is_skipped_and_a_new_session_is_told_what_was_not_stored(
     bench.step(Event::OutputGrew { attempt: one, total: 1000 });
     bench.step(Event::LogSent { attempt: one, until: 1000 });
     bench.hear(FromCoordinator::LogAck { attempt: one, offset: 400 });
-    assert!(bench.reconnect().contains(&Effect::SendLog { attempt: one, from: 400, bytes_max: 600 }));
+    bench.reconnect();
+    let effects = bench.hear(FromCoordinator::Reconcile { keep: vec![one], kill: Vec::new() });
+    assert!(effects.contains(&Effect::SendLog { attempt: one, from: 400, bytes_max: 600 }));
+}
+
+#[test]
+fn a_new_session_tells_output_only_when_the_coordinator_has_said_what_goes_on() {
+    let (mut bench, one) = (Bench::open(), attempt(1, 1));
+    bench.run(one);
+    bench.step(Event::OutputGrew { attempt: one, total: 1000 });
+    let is_output = |effect: &Effect| matches!(effect, Effect::SendLog { .. });
+    assert!(!bench.reconnect().iter().any(is_output), "it would be fenced, and the attempt ended");
+    assert!(!bench.step(Event::OutputGrew { attempt: one, total: 2000 }).iter().any(is_output));
+    let effects = bench.hear(FromCoordinator::Reconcile { keep: vec![one], kill: Vec::new() });
+    assert!(effects.contains(&Effect::SendLog { attempt: one, from: 0, bytes_max: 2000 }));
 }
 
 #[test]
@@ -203,7 +217,8 @@ fn a_result_of_an_earlier_life_is_told_and_its_output_too() {
     bench.is_dialled = true;
     let effects = bench.connect();
     assert_eq!(inventory(&effects).results.len(), 1);
-    assert!(effects.contains(&Effect::SendLog { attempt: one, from: 0, bytes_max: 50 }));
+    let reconciled = bench.hear(FromCoordinator::Reconcile { keep: Vec::new(), kill: Vec::new() });
+    assert!(reconciled.contains(&Effect::SendLog { attempt: one, from: 0, bytes_max: 50 }));
     assert_eq!(beat(&effects).map(|(_, holds)| holds), Some(digest_of([one])));
 }
 
