@@ -1,14 +1,12 @@
 //! What holds of tasks that save their state and go on from it.
 
-use crate::fake::{Coordinator, attempt, daemon, pid_of, shell, spec, start, until};
+use crate::fake::{Coordinator, attempt, daemon, order, pid_of, shell, spec, start, until};
 use nix::sys::signal::Signal;
-use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Ended, Failure};
 use shared::protocol::{CheckpointRef, FromCoordinator, FromWorker, HeldState, Start};
 use shared::task::{Chunk, Framework, Target, TaskSpec, TestCase, Work};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Counts to the number in `to`, which the test writes, and goes on from where it was.
 const COUNTS: &str = r#"
@@ -41,10 +39,9 @@ async fn quiesced(talk: &mut crate::fake::Talk) -> CheckpointRef {
 }
 
 /// The second attempt of a task, which goes on from `state`.
-fn go_on(task: u64, spec: TaskSpec, state: CheckpointRef) -> (Attempt, FromCoordinator) {
+fn go_on(task: u64, spec: TaskSpec, state: CheckpointRef) -> Start {
     let attempt = Attempt { task: TaskId(task), number: AttemptNumber::new(Epoch(1), 2) };
-    let (spec, restore) = (Arc::new(spec), Some(state));
-    (attempt, FromCoordinator::Start(Start { attempt, spec, hardware: HardwareKind::Cpu, skip: Vec::new(), restore }))
+    Start { restore: Some(state), ..order(attempt, spec) }
 }
 
 #[tokio::test]
@@ -63,8 +60,9 @@ async fn a_task_that_saved_its_state_goes_on_from_it_on_another_worker() {
 
     let _second = daemon(&coordinator.address, there.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
-    let (next, order) = go_on(1, counting(), state);
-    talk.say(vec![order]).await;
+    let order = go_on(1, counting(), state);
+    let next = order.attempt;
+    talk.say(vec![FromCoordinator::Start(order)]).await;
     let home = there.path().join("attempts/1-1-2/home");
     until("it runs", || home.join("pid").exists()).await;
     std::fs::write(home.join("go"), "").expect("its home is there");
@@ -149,8 +147,9 @@ async fn a_state_that_is_not_what_it_was_is_refused_and_the_task_is_not_to_blame
     for bytes in coordinator.blobs.lock().expect("no test panics with it").values_mut() {
         bytes[0] ^= 1;
     }
-    let (next, order) = go_on(1, counting(), state);
-    talk.say(vec![order]).await;
+    let order = go_on(1, counting(), state);
+    let next = order.attempt;
+    talk.say(vec![FromCoordinator::Start(order)]).await;
     let outcome = talk.result(next).await;
     assert_eq!(outcome.ended, Ended::Failed(Failure::Infra));
     let message = outcome.message.expect("it says why");
@@ -204,9 +203,9 @@ async fn a_suite_stops_between_two_tests_and_the_next_attempt_runs_the_others() 
     assert_eq!((told.as_slice(), home.join("two").exists()), (&[0][..], false));
     talk.say(vec![FromCoordinator::Cancel { attempt: attempt(1), grace_ms: 0 }]).await;
     assert_eq!(talk.result(attempt(1)).await.ended, Ended::Saved);
-    let (next, order) = go_on(1, suite(), state);
-    let FromCoordinator::Start(order) = order else { unreachable!("it is an order to start") };
-    talk.say(vec![FromCoordinator::Start(Start { skip: told, ..order })]).await;
+    let order = Start { skip: told, ..go_on(1, suite(), state) };
+    let next = order.attempt;
+    talk.say(vec![FromCoordinator::Start(order)]).await;
     let home = dir.path().join("attempts/1-1-2/home");
     until("its second test", || home.join("two").exists()).await;
     std::fs::write(home.join("go"), "").expect("its home is there");
