@@ -43,7 +43,10 @@ async fn quiesced(talk: &mut crate::fake::Talk) -> CheckpointRef {
 fn go_on(task: u64, spec: TaskSpec, state: CheckpointRef) -> (Attempt, FromCoordinator) {
     let attempt = Attempt { task: TaskId(task), number: AttemptNumber::new(Epoch(1), 2) };
     let (spec, restore) = (Arc::new(spec), Some(state));
-    (attempt, FromCoordinator::Start(Start { attempt, spec, hardware: HardwareKind::Cpu, skip: Vec::new(), restore }))
+    (
+        attempt,
+        FromCoordinator::Start(Start { attempt, spec, hardware: HardwareKind::Cpu, device: None, skip: Vec::new(), restore }),
+    )
 }
 
 #[tokio::test]
