@@ -1,52 +1,64 @@
 -- The figures, each defined once. Times are seconds since the run began; durations are seconds; shares are 0 to 1.
 -- A figure that cannot be known yet is NULL. A task occupies `cores` slots while an attempt of it runs.
 
--- One row per attempt, as it was leased, started and stopped.
+-- One row per attempt, as it was leased, started and stopped. Each fact's JSON is parsed once, however much is asked of it.
 CREATE OR REPLACE VIEW attempts AS
+WITH told AS (
+    SELECT
+        seq, t, fact, task, attempt, worker,
+        CASE fact
+            WHEN 'attempt_started' THEN json_extract_string(payload, ['$.hardware', '$.progress'])
+            WHEN 'attempt_stopped' THEN json_extract_string(payload, ['$.reason', '$.failure', '$.message', '$.exit_code', '$.progress'])
+        END AS said
+    FROM facts
+    WHERE fact IN ('attempt_leased', 'attempt_started', 'attempt_stopped')
+)
 SELECT
     task,
     attempt,
     attempt & 4294967295 AS ordinal,
     arg_min(worker, seq) AS worker,
-    any_value(json_extract_string(payload, '$.why')) FILTER (fact = 'attempt_leased') AS why,
-    any_value(json_extract_string(payload, '$.hardware')) FILTER (fact = 'attempt_started') AS hardware,
+    any_value(said[1]) FILTER (fact = 'attempt_started') AS hardware,
     min(t) FILTER (fact = 'attempt_leased') AS leased_s,
     min(t) FILTER (fact = 'attempt_started') AS started_s,
     min(t) FILTER (fact = 'attempt_stopped') AS stopped_s,
-    any_value(json_extract_string(payload, '$.reason')) FILTER (fact = 'attempt_stopped') AS reason,
-    any_value(json_extract_string(payload, '$.failure')) FILTER (fact = 'attempt_stopped') AS failure,
-    any_value(json_extract_string(payload, '$.message')) FILTER (fact = 'attempt_stopped') AS message,
-    any_value(CAST(json_extract_string(payload, '$.exit_code') AS INTEGER)) FILTER (fact = 'attempt_stopped') AS exit_code,
-    any_value(CAST(json_extract_string(payload, '$.progress') AS DOUBLE)) FILTER (fact = 'attempt_started') AS progress_from,
-    any_value(CAST(json_extract_string(payload, '$.progress') AS DOUBLE)) FILTER (fact = 'attempt_stopped') AS progress_to
-FROM facts
-WHERE fact IN ('attempt_leased', 'attempt_started', 'attempt_stopped')
+    any_value(said[1]) FILTER (fact = 'attempt_stopped') AS reason,
+    any_value(said[2]) FILTER (fact = 'attempt_stopped') AS failure,
+    any_value(said[3]) FILTER (fact = 'attempt_stopped') AS message,
+    CAST(any_value(said[4]) FILTER (fact = 'attempt_stopped') AS INTEGER) AS exit_code,
+    CAST(any_value(said[2]) FILTER (fact = 'attempt_started') AS DOUBLE) AS progress_from,
+    CAST(any_value(said[5]) FILTER (fact = 'attempt_stopped') AS DOUBLE) AS progress_to
+FROM told
 GROUP BY task, attempt;
+
+-- Why each attempt went where it went, in the words of the policy. It is apart because leases are most of what is recorded.
+CREATE OR REPLACE VIEW leases AS
+SELECT task, attempt, worker, t AS leased_s, json_extract_string(payload, '$.why') AS why FROM facts WHERE fact = 'attempt_leased';
 
 -- One row per accepted task, with its verdict.
 -- wait = first start of a process - submit. flow = verdict - submit, for tasks whose work came to an end (passed or failed).
 CREATE OR REPLACE VIEW tasks AS
-WITH queued AS (
+WITH told AS (
     SELECT
-        task,
-        t AS submitted_s,
-        json_extract_string(payload, '$.spec.name') AS name,
-        json_extract_string(payload, '$.spec.kind') AS kind,
-        coalesce(json_extract_string(payload, '$.spec.owner'), '') AS owner,
-        CAST(coalesce(json_extract_string(payload, '$.cores'), '1') AS INTEGER) AS cores,
-        json_exists(payload, '$.spec.work.tests') AS is_suite
+        task, t, fact, attempt,
+        CASE fact
+            WHEN 'task_queued' THEN json_extract_string(payload, ['$.spec.name', '$.spec.kind', '$.spec.owner', '$.cores', '$.spec.work.tests'])
+            WHEN 'task_finished' THEN json_extract_string(payload, ['$.verdict', '$.failure'])
+        END AS said
     FROM facts
-    WHERE fact = 'task_queued'
+    WHERE fact IN ('task_queued', 'task_requeued', 'task_finished')
 ),
-ended AS (
+outlined AS (
     SELECT
         task,
-        t AS finished_s,
-        attempt AS decided_by,
-        json_extract_string(payload, '$.verdict') AS verdict,
-        json_extract_string(payload, '$.failure') AS failure
-    FROM facts
-    WHERE fact = 'task_finished'
+        min(t) FILTER (fact = 'task_queued') AS submitted_s,
+        any_value(said) FILTER (fact = 'task_queued') AS spec,
+        min(t) FILTER (fact = 'task_finished') AS finished_s,
+        any_value(attempt) FILTER (fact = 'task_finished') AS decided_by,
+        any_value(said) FILTER (fact = 'task_finished') AS finish,
+        count(*) FILTER (fact = 'task_requeued') AS retries
+    FROM told
+    GROUP BY task
 ),
 tried AS (
     SELECT
@@ -57,25 +69,29 @@ tried AS (
         arg_max(message, attempt) AS message
     FROM attempts
     GROUP BY task
-),
-again AS (SELECT task, count(*) AS retries FROM facts WHERE fact = 'task_requeued' GROUP BY task)
+)
 SELECT
-    queued.*,
+    outlined.task,
+    submitted_s,
+    spec[1] AS name,
+    spec[2] AS kind,
+    coalesce(spec[3], '') AS owner,
+    CAST(coalesce(spec[4], '1') AS INTEGER) AS cores,
+    spec[5] IS NOT NULL AS is_suite,
     tried.started_s,
-    ended.finished_s,
-    ended.verdict,
-    ended.failure,
-    ended.decided_by,
+    finished_s,
+    finish[1] AS verdict,
+    finish[2] AS failure,
+    decided_by,
     coalesce(tried.attempts, 0) AS attempts,
     coalesce(tried.migrations, 0) AS migrations,
-    coalesce(again.retries, 0) AS retries,
+    retries,
     tried.message,
-    tried.started_s - queued.submitted_s AS wait_s,
-    CASE WHEN ended.verdict IN ('passed', 'failed') THEN ended.finished_s - queued.submitted_s END AS flow_s
-FROM queued
-LEFT JOIN ended USING (task)
-LEFT JOIN tried USING (task)
-LEFT JOIN again USING (task);
+    tried.started_s - submitted_s AS wait_s,
+    CASE WHEN finish[1] IN ('passed', 'failed') THEN finished_s - submitted_s END AS flow_s
+FROM outlined
+LEFT JOIN tried ON tried.task = outlined.task
+WHERE submitted_s IS NOT NULL;
 
 -- The time that is looked at, from the first submit to the last verdict. Its length is the makespan.
 CREATE OR REPLACE VIEW span AS
@@ -90,12 +106,10 @@ FROM facts;
 -- was moved or preempted counts by the share of its progress from which the next attempt went on; before that one has
 -- started, and while an attempt runs, it is not known yet (NULL). All others count for nothing.
 CREATE OR REPLACE VIEW attempt_accounts AS
-WITH run AS (
-    SELECT
-        attempts.*,
-        lead(progress_from) OVER (PARTITION BY task ORDER BY attempt) AS kept_to
+WITH gone_on AS (
+    SELECT task, attempt, lead(progress_from) OVER (PARTITION BY task ORDER BY attempt) AS kept_to
     FROM attempts
-    WHERE started_s IS NOT NULL
+    WHERE started_s IS NOT NULL AND task IN (SELECT task FROM attempts WHERE reason IN ('migrated', 'preempted'))
 )
 SELECT
     run.*,
@@ -106,13 +120,15 @@ SELECT
         WHEN run.attempt = tasks.decided_by AND tasks.verdict IN ('passed', 'failed') THEN 1.0
         WHEN run.stopped_s IS NULL THEN NULL
         WHEN run.reason NOT IN ('migrated', 'preempted') THEN 0.0
-        WHEN run.kept_to IS NULL AND tasks.verdict IS NULL THEN NULL
-        WHEN run.kept_to IS NULL OR run.progress_to <= run.progress_from THEN 0.0
-        ELSE greatest(0.0, least(1.0, (run.kept_to - run.progress_from) / (run.progress_to - run.progress_from)))
+        WHEN gone_on.kept_to IS NULL AND tasks.verdict IS NULL THEN NULL
+        WHEN gone_on.kept_to IS NULL OR run.progress_to <= run.progress_from THEN 0.0
+        ELSE greatest(0.0, least(1.0, (gone_on.kept_to - run.progress_from) / (run.progress_to - run.progress_from)))
     END AS counted
-FROM run
-JOIN tasks USING (task)
-CROSS JOIN span;
+FROM attempts AS run
+JOIN tasks ON tasks.task = run.task
+LEFT JOIN gone_on ON gone_on.task = run.task AND gone_on.attempt = run.attempt
+CROSS JOIN span
+WHERE run.started_s IS NOT NULL;
 
 -- Service time of a task: the seconds of its attempts that counted.
 -- slowdown = flow / max(1 s, the shortest service time of any passed task of its kind). For real work the true optimum on
@@ -202,14 +218,17 @@ WITH changes AS (
 moments AS (SELECT worker, t, sum(slots) AS slots, sum(busy) AS busy FROM changes GROUP BY worker, t),
 levels AS (
     SELECT
-        worker, t,
+        worker, t, slots AS d_slots, busy AS d_busy,
         sum(slots) OVER (PARTITION BY worker ORDER BY t) AS slots,
         sum(busy) OVER (PARTITION BY worker ORDER BY t) AS busy
     FROM moments
 ),
-shares AS (SELECT worker, t, CASE WHEN slots > 0.5 THEN busy / slots END AS share FROM levels),
 steps AS (
-    SELECT t, share, lag(share) OVER (PARTITION BY worker ORDER BY t) AS before FROM shares
+    SELECT
+        t,
+        CASE WHEN slots > 0.5 THEN busy / slots END AS share,
+        CASE WHEN slots - d_slots > 0.5 THEN (busy - d_busy) / (slots - d_slots) END AS before
+    FROM levels
 ),
 sums AS (
     SELECT
@@ -261,10 +280,12 @@ WITH task_figures AS (
         coalesce(sum(attempts), 0) AS attempts,
         coalesce(sum(retries), 0) AS retries,
         coalesce(sum(migrations), 0) AS migrations,
-        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, 0.5) AS p50_wait_s, quantile_cont(wait_s, 0.95) AS p95_wait_s,
-        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, 0.5) AS p50_flow_s, quantile_cont(flow_s, 0.95) AS p95_flow_s,
-        quantile_cont(flow_s, 0.99) AS p99_flow_s
+        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, [0.5, 0.95]) AS wait_quantiles,
+        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, [0.5, 0.95, 0.99]) AS flow_quantiles
     FROM tasks
+),
+slowdown_figures AS (
+    SELECT avg(slowdown) AS mean_slowdown, quantile_cont(slowdown, 0.99) AS p99_slowdown FROM slowdowns
 ),
 worker_figures AS (
     SELECT
@@ -277,7 +298,9 @@ worker_figures AS (
     FROM workers
 )
 SELECT
-    task_figures.*,
+    task_figures.* EXCLUDE (wait_quantiles, flow_quantiles),
+    wait_quantiles[1] AS p50_wait_s, wait_quantiles[2] AS p95_wait_s,
+    flow_quantiles[1] AS p50_flow_s, flow_quantiles[2] AS p95_flow_s, flow_quantiles[3] AS p99_flow_s,
     worker_figures.workers,
     worker_figures.waste_s,
     span.from_s, span.to_s, span.makespan_s,
@@ -285,11 +308,11 @@ SELECT
     CASE WHEN present_slot_s > 0 THEN counted_slot_s / present_slot_s END AS goodput,
     (SELECT load_stddev FROM load_spread) AS load_stddev,
     worker_figures.imbalance,
-    (SELECT avg(slowdown) FROM slowdowns) AS mean_slowdown,
-    (SELECT quantile_cont(slowdown, 0.99) FROM slowdowns) AS p99_slowdown,
+    slowdown_figures.mean_slowdown,
+    slowdown_figures.p99_slowdown,
     (SELECT sum(1 / mean_slowdown) ** 2 / (count(mean_slowdown) * sum((1 / mean_slowdown) ** 2))
      FROM owners WHERE mean_slowdown > 0) AS fairness
-FROM task_figures CROSS JOIN worker_figures CROSS JOIN span;
+FROM task_figures CROSS JOIN worker_figures CROSS JOIN slowdown_figures CROSS JOIN span;
 
 -- The devices of each worker as it last told, by their place in its inventory.
 CREATE OR REPLACE VIEW devices AS

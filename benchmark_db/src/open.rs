@@ -3,6 +3,7 @@
 //! A file that never was a DuckDB database is a user's and is left alone with an error. One that carries DuckDB's mark and
 //! cannot be read was a database, and everything in it is in the coordinator's log too: it may be moved aside and rebuilt.
 
+use crate::snapshot::VIEWS;
 use crate::{Database, OpenError, SCHEMA_VERSION};
 use duckdb::{AccessMode, Config, Connection};
 use shared::config::BalancerConfig;
@@ -52,7 +53,7 @@ impl Database {
             Schema::Empty => create(&connection).map_err(|source| refused(path, &source))?,
         }
         // Views hold no data: those of this program replace those of the one that made the file.
-        for views in [include_str!("../views.sql"), include_str!("../series.sql")] {
+        for views in VIEWS {
             connection.execute_batch(views).map_err(|source| refused(path, &source))?;
         }
         describe(connection, path, options)

@@ -5,12 +5,16 @@ mod blobs;
 mod config;
 mod driver;
 mod http;
+mod live;
 mod log;
 mod output;
 mod recorded;
 mod recorder;
 mod release;
 mod session;
+mod trace;
+mod web;
+mod webhook;
 
 pub use config::{Args, Command, Instead};
 pub use log::LogError;
@@ -94,7 +98,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let recorder = Recorder::open(&settings, &log_path, cluster, log.last_seq())?;
     let (reports, recording) = (recorder.reports(), recorder.recording());
 
-    let wall_ms = wall_ms();
+    let (wall_ms, known) = (wall_ms(), log.last_seq());
     let clock = Clock::starting_at(resume_at(coordinator.state().at, wall_at, wall_ms));
     let mut first = Vec::new();
     coordinator.begin(clock.now(), cluster, wall_ms, env!("CARGO_PKG_VERSION"), &mut first);
@@ -116,12 +120,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         output::OutputStore::start(&settings.data_dir.join("output"), health.clone()).context("making the folder for output")?;
     let sessions = session::Sessions { core: core.clone(), output: output.clone(), access: access.clone(), cluster, epoch };
     let blobs = blobs::Blobs::open(&settings.data_dir.join("blobs")).context("making the folder for shipped files")?;
+    let webhook = settings.alert_webhook.clone().map(webhook::Webhook::start);
+    let (live, feed) = live::stream();
     let app = App {
         core,
         sessions,
         output,
         blobs,
         access,
+        live,
         health,
         recording,
         durable,
@@ -130,7 +137,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         settings: Arc::new(settings),
     };
     announce(&args, address)?;
+    let watching = tokio::spawn(live::run(app.clone(), feed, webhook));
+    trace(&app, cluster, known);
     serve(listener, app, args.exit_with_parent).await?;
+    // It holds a way to the core, which ends when nobody does.
+    watching.abort();
     tracing::info!("stopping: what is in the log is being recorded");
     let ended = tokio::task::spawn_blocking(move || writer.join().is_ok() && recorder.join().is_ok());
     if !ended.await.unwrap_or(false) {
@@ -161,6 +172,13 @@ impl Memory {
         })?;
         Ok(Self { coordinator, log, cluster: cluster.unwrap_or_else(|| ClusterId(auth::random())), wall_at })
     }
+}
+
+/// Begins to post traces of the tasks that end from now on, where someone wants them.
+fn trace(app: &App, cluster: ClusterId, known: u64) {
+    let Some(collector) = app.settings.otlp.clone() else { return };
+    let tracing = trace::Tracing { log_path: app.log_path.clone(), durable: app.durable.clone(), cluster, collector };
+    tokio::spawn(tracing.run(known));
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<std::thread::JoinHandle<()>> {

@@ -3,5 +3,6 @@
 mod append;
 mod common;
 mod conditions;
+mod figures;
 mod open;
 mod views;

@@ -199,6 +199,11 @@ impl Worker {
         if class.requirement.unmet(&self.name, &self.inventory).is_some() { Vec::new() } else { self.fitting(class) }
     }
 
+    /// Whether it could run tasks of this class with nothing else there; remembered where a plan has asked before.
+    pub(crate) fn is_able(&self, id: ClassId, class: &Class) -> bool {
+        self.options.get(&id).map_or_else(|| !self.options(class).is_empty(), |options| !options.is_empty())
+    }
+
     /// How fast its hardware of this kind is now beside others of that kind: as its owner declares, times how it says it runs
     /// beside its own normal. 1 where nobody says anything.
     pub fn told_speed(&self, kind: HardwareKind) -> f64 {

@@ -5,7 +5,9 @@
 //! before it performs the effects that follow from them. Replaying the facts gives the same state.
 
 pub mod adaptive;
+pub mod alerts;
 mod balance;
+mod bottleneck;
 mod config;
 pub mod decision;
 pub mod estimate;
@@ -16,9 +18,11 @@ pub mod heat;
 pub mod invariants;
 pub mod ledger;
 mod operator;
+mod overview;
 pub mod plan;
 pub mod policy;
 pub mod price;
+pub mod pulse;
 pub mod queue;
 pub mod replay;
 mod results;
@@ -30,11 +34,13 @@ pub mod view;
 mod why;
 
 pub use config::Config;
+pub use overview::AtWork;
 
 use adaptive::balancer::AdaptiveLoadBalancer;
 use adaptive::evacuate::evacuate;
 use adaptive::threshold::Limits;
 use plan::{Balance, Move, Policy, View};
+use pulse::Pulse;
 use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
 use shared::id::{AttemptNumber, ClusterId, TaskId};
@@ -179,6 +185,7 @@ pub struct Coordinator {
     timers: Timers,
     policy: Box<dyn Policy>,
     balancer: AdaptiveLoadBalancer,
+    pulse: Pulse,
     /// Whether someone asked for the plan that is being made.
     ordered: bool,
     /// Whether something changed since the last plan.
@@ -198,6 +205,7 @@ impl Coordinator {
     pub fn new(config: Config, policy: Box<dyn Policy>) -> Self {
         Self {
             balancer: AdaptiveLoadBalancer::new(config.balancer),
+            pulse: Pulse::default(),
             ordered: false,
             config,
             state: State::default(),
@@ -278,6 +286,11 @@ impl Coordinator {
     /// The policy in force.
     pub fn policy(&self) -> &'static str {
         self.policy.name()
+    }
+
+    /// How things went lately.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// The terms and limits.
@@ -366,10 +379,11 @@ impl Coordinator {
     }
 
     fn record(&mut self, now: Time, what: What, effects: &mut Vec<Effect>) {
-        let fact = Fact { at: now, what };
+        let fact = Arc::new(Fact { at: now, what });
         self.state.apply(&fact);
         self.balancer.count(&fact.what);
-        effects.push(Effect::Record(Arc::new(fact)));
+        self.pulse.count(&fact, &self.state);
+        effects.push(Effect::Record(fact));
     }
 
     fn check_interval(&self) -> Duration {

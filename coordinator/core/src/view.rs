@@ -143,7 +143,7 @@ fn worker_view(worker: &Worker, now: Time) -> WorkerView {
     }
 }
 
-fn worker_state(presence: Presence) -> WorkerState {
+pub(crate) fn worker_state(presence: Presence) -> WorkerState {
     match presence {
         Presence::Ready(_) => WorkerState::Ready,
         Presence::Joining(_) | Presence::Suspect(_) | Presence::Leaving(_) => WorkerState::Suspect,

@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// How long after the last trouble every task must have its verdict.
 const PROGRESS_MAX: Duration = Duration::from_secs(4 * 3600);
-/// How long after the last trouble attempts that nobody wants may be live.
-const CANCEL_MAX: Duration = Duration::from_secs(120);
 /// How long after the last verdict nothing may be left.
 const QUIET_MAX: Duration = Duration::from_secs(300);
 /// More happenings than this at one time are a farm that runs on the spot.
@@ -318,13 +316,6 @@ impl Farm {
         self.around.clockwork.retain(|what| !matches!(what, Happening::Trouble | Happening::Submit | Happening::Order));
         for at in 0..self.stations.len() {
             self.ask(Input::Operate(Command::Admit(self.stations[at].name().into(), Admission::Open)));
-        }
-        self.run_until(self.around.now + CANCEL_MAX);
-        if let Some(task) = self.around.witness.history.lingers() {
-            let what = format!(
-                "task {task} was cancelled, or has its verdict, and an attempt of it is live 2 min after the last trouble"
-            );
-            self.around.witness.accuse(self.around.now, "I19", what);
         }
         let until = self.around.now + PROGRESS_MAX;
         let has_ended = self.run_until_so(until, |farm| farm.around.witness.open_tasks().is_empty());

@@ -94,6 +94,11 @@ impl Station {
         self.stall.is_some()
     }
 
+    /// Whether nothing on it can be reached, not even to be killed: the whole machine stands still.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.stall, Some(Stall::Machine { .. }))
+    }
+
     /// The latest life of a coordinator that it has obeyed.
     pub fn epoch_seen(&self) -> Epoch {
         self.work_dir.epoch_seen

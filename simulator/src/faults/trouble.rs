@@ -128,6 +128,7 @@ pub fn strike(farm: &mut Farm, chance: &mut Chance, trouble: Trouble) {
         Trouble::DarkenStation => kill(farm, chance, at, Death::PowerLost),
         Trouble::StallDaemon => stall_station(farm, chance, at, false),
         Trouble::StallMachine => stall_station(farm, chance, at, true),
+        Trouble::KillRunner if farm.stations[at].is_frozen() => {}
         Trouble::KillRunner => farm.stations[at].kill_runner(&mut farm.around),
         Trouble::StopDaemon => farm.stations[at].happened(&mut farm.around, worker_core::Event::ShutDown),
         Trouble::LoseDisk => {
@@ -204,6 +205,9 @@ fn stall_center(farm: &mut Farm, until: Time, stall: fn(Time) -> center::Stall) 
 
 /// A worker dies and comes back after a while.
 fn kill(farm: &mut Farm, chance: &mut Chance, at: usize, death: Death) {
+    if death == Death::Killed && farm.stations[at].is_frozen() {
+        return;
+    }
     let was_alive = farm.stations[at].is_alive();
     farm.kill_station(at, death);
     if was_alive {

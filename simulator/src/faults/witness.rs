@@ -24,11 +24,18 @@ use shared::protocol::{Envelope, FromCoordinator, ResultAnswer};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The state is held against a replay of the log once in this many steps; it costs a look at every task.
 const REPLAYED_EVERY: u64 = 512;
 /// The invariants of the core's own state are checked after every step that decided something, and once in this many others.
 const CHECKED_EVERY: u64 = 64;
+
+/// A worker is not given up before the coordinator has listened for so long. A standstill counts from the next thing that was
+/// due, which the balancer's looks and the watch over each worker make half a minute at the most.
+const SILENT_MIN: Duration = Duration::from_secs(10);
+/// An attempt that nobody wants is gone when its worker has had a session for so long since.
+const UNWANTED_MAX: Duration = Duration::from_secs(150);
 
 /// Something that must hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +71,12 @@ pub struct Witness {
     shadow: State,
     /// Facts decided and not yet on disk.
     ahead: u64,
-    /// The session that counts, by worker.
-    sessions: BTreeMap<Arc<str>, WireId>,
+    /// The session that counts, by worker, and since when.
+    sessions: BTreeMap<Arc<str>, (WireId, Time)>,
+    /// When each worker was last heard, by a clock that stands still whenever the coordinator does.
+    heard: BTreeMap<Arc<str>, Time>,
+    /// Since when a task is cancelled or has its verdict, on disk.
+    over: BTreeMap<TaskId, Time>,
     answers: BTreeMap<Request, Vec<TaskId>>,
     /// How far the output of each attempt is stored.
     stored: BTreeMap<Attempt, u64>,
@@ -86,6 +97,7 @@ impl Witness {
     pub fn began(&mut self, core: &Coordinator) {
         self.ahead = 0;
         self.sessions.clear();
+        self.heard.clear();
         let (live, replayed) = (core.state().hash(), self.shadow.hash());
         if !self.is_impostor && live != replayed {
             self.accuse(core.state().at, "I14", "a coordinator that began anew does not know what is on its disk".into());
@@ -105,6 +117,9 @@ impl Witness {
         }
         self.ahead = self.ahead.saturating_sub(1);
         self.shadow.apply(fact);
+        if let What::CancelRequested { task } | What::TaskFinished { task, .. } = &fact.what {
+            self.over.entry(*task).or_insert(now);
+        }
         if let Err((invariant, what)) = self.history.take(fact, &self.floor) {
             self.accuse(now, invariant, what);
         }
@@ -142,33 +157,49 @@ impl Witness {
             Event::Submitted { .. } | Event::Operator { .. } | Event::Woke => (None, false, false),
         };
         debug_assert!(core.state().cluster.is_none_or(|cluster| cluster == CLUSTER));
-        let is_current = wire.is_some_and(|wire| self.sessions.values().any(|session| *session == wire));
+        let is_current = wire.is_some_and(|wire| self.sessions.values().any(|(session, _)| *session == wire));
         Before { wire, is_join, is_end, is_stale: wire.is_some() && !is_join && !is_current }
     }
 
-    /// It took the event. I12: a session that does not count changes nothing.
-    pub fn after(&mut self, now: Time, before: &Before, effects: &[Effect], sights: &mut Sights) {
+    /// It took the event; `awake` is its time, less all the time it stood still. I12: a session that does not count changes
+    /// nothing. I6: nobody is given up who was silent only because the coordinator stood still.
+    pub fn after(&mut self, now: Time, awake: Time, before: &Before, effects: &[Effect], sights: &mut Sights) {
         if before.is_stale && !before.is_end {
             sights.see(Sight::StaleMessage);
             if let Some(effect) = effects.first() {
                 self.accuse(now, "I12", format!("a session that does not count had an effect: {effect:?}"));
             }
         }
+        let speaker = self.sessions.iter().find(|(_, (wire, _))| Some(*wire) == before.wire).map(|(worker, _)| worker.clone());
+        self.heard.extend(speaker.map(|worker| (worker, awake)));
         for effect in effects {
             match effect {
-                Effect::Record(fact) => {
-                    if let (What::WorkerJoined { worker, .. }, true, Some(wire)) = (&fact.what, before.is_join, before.wire)
-                        && self.sessions.insert(worker.clone(), wire).is_some()
-                    {
-                        sights.see(Sight::NewerSession);
-                    }
-                }
-                Effect::Close { connection } => self.sessions.retain(|_, wire| wire.0 != connection.0),
+                Effect::Record(fact) => self.after_fact(now, awake, before, &fact.what, sights),
+                Effect::Close { connection } => self.sessions.retain(|_, (wire, _)| wire.0 != connection.0),
                 Effect::Send { .. } | Effect::Reply { .. } => {}
             }
         }
         if before.is_end {
-            self.sessions.retain(|_, wire| Some(*wire) != before.wire);
+            self.sessions.retain(|_, (wire, _)| Some(*wire) != before.wire);
+        }
+    }
+
+    fn after_fact(&mut self, now: Time, awake: Time, before: &Before, what: &What, sights: &mut Sights) {
+        match (what, before.wire) {
+            (What::WorkerJoined { worker, .. }, Some(wire)) if before.is_join => {
+                self.heard.insert(worker.clone(), awake);
+                if self.sessions.insert(worker.clone(), (wire, now)).is_some() {
+                    sights.see(Sight::NewerSession);
+                }
+            }
+            (What::WorkerLeft { worker, why }, _) if why.contains("lease ended") => {
+                let silent = self.heard.get(worker).map(|heard| awake.since(*heard));
+                if let Some(silent) = silent.filter(|silent| *silent < SILENT_MIN) {
+                    let what = format!("{worker} is given up after {:.1} s in which it could be heard", silent.as_secs_f64());
+                    self.accuse(now, "I6", what);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -178,7 +209,7 @@ impl Witness {
             return;
         }
         self.steps += 1;
-        if self.has_decided || self.steps % CHECKED_EVERY == 0 {
+        if self.has_decided || self.steps.is_multiple_of(CHECKED_EVERY) {
             self.has_decided = false;
             if let Err(what) = invariants::check(core) {
                 let known = ["I2", "I3", "I5", "I6", "I8"];
@@ -186,12 +217,29 @@ impl Witness {
                 self.accuse(now, invariant, what);
             }
         }
-        if self.steps % REPLAYED_EVERY == 0 && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
+        if self.steps.is_multiple_of(REPLAYED_EVERY) && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
             self.accuse(now, "I14", "the state is not what its log amounts to".into());
+        }
+        if self.steps % CHECKED_EVERY == 0 {
+            self.check_unwanted(now);
         }
         if let Some((attempt, station)) = self.floor.overdue(now) {
             let what = format!("attempt {attempt} still runs at w{station} 6 s after its machine went on");
             self.accuse(now, "I7", what);
+        }
+    }
+
+    /// I19: an attempt of a task that was cancelled or has its verdict is ended once its worker has a session.
+    fn check_unwanted(&mut self, now: Time) {
+        let is_late = |since: &Time| now.since(*since) > UNWANTED_MAX;
+        let has_session = |worker: &str| self.sessions.get(worker).is_some_and(|(_, since)| is_late(since));
+        let late = self.over.iter().filter(|(_, since)| is_late(since)).map(|(task, _)| *task);
+        let lingering =
+            late.filter_map(|task| self.history.live_at(task).find(|worker| has_session(worker)).map(|at| (task, at)));
+        let found =
+            lingering.map(|(task, worker)| format!("task {task} is over, and {worker} has had an attempt of it for 150 s"));
+        if let Some(what) = found.collect::<Vec<_>>().into_iter().next() {
+            self.accuse(now, "I19", what);
         }
     }
 
@@ -312,8 +360,9 @@ impl Witness {
         for message in &envelope.messages {
             match message {
                 FromCoordinator::ResultAck { attempt, .. } => self.floor.acknowledged(station, *attempt),
-                FromCoordinator::Start(_) if self.is_impostor => {
-                    self.accuse(now, "I13", format!("w{station} was given work by a coordinator from an old backup"));
+                FromCoordinator::Start(start) if self.is_impostor || self.floor.is_outdated(station, start.attempt) => {
+                    let what = format!("w{station} was given {} by an earlier life of the coordinator", start.attempt);
+                    self.accuse(now, "I13", what);
                 }
                 _ => {}
             }

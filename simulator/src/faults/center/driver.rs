@@ -69,6 +69,8 @@ pub struct Process {
     next_client: u64,
     /// When the core was last stepped.
     stepped: Time,
+    /// For how long it stood still, in all.
+    stood: Duration,
 }
 
 impl Process {
@@ -87,6 +89,7 @@ impl Process {
             callers: BTreeMap::new(),
             next_client: 0,
             stepped: Time::ZERO,
+            stood: Duration::ZERO,
         }
     }
 
@@ -252,11 +255,12 @@ impl Process {
         let is_late = self.core.next_wakeup().is_some_and(|due| now.since(due) > LATE);
         if is_late && now.since(self.stepped) > LATE {
             around.sights.see(Sight::Amnesty);
+            self.stood += now.since(self.stepped);
         }
         self.stepped = now;
         let mut effects = Vec::new();
         self.core.step(now, event, &mut effects);
-        around.witness.after(around.now, &before, &effects, &mut around.sights);
+        around.witness.after(around.now, now - self.stood, &before, &effects, &mut around.sights);
         self.sort(around, effects);
         around.witness.check(around.now, &self.core);
     }

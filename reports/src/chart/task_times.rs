@@ -3,8 +3,9 @@
 use super::{Chart, WIDTH};
 use crate::drawing::{Anchor, Colour, Drawing, Panel, TEXT, time_ticks};
 use crate::figures::Figures;
+use crate::metric::Metric;
 use crate::render::text_width;
-use crate::text::duration;
+use crate::text::{duration, or_unknown, percent};
 
 /// Distributions whose longest value is this many times their middle are drawn on a logarithmic axis.
 const LOGARITHMIC_FROM: f64 = 20.0;
@@ -28,17 +29,19 @@ pub fn chart(figures: &Figures) -> Option<Chart> {
         drawing.line(vec![(x, panel.top), (x, panel.bottom)], Colour::Grid, 1);
         drawing.text((x, panel.bottom + 16.0), duration(tick), Anchor::Middle, Colour::Faint);
     }
-    let mut taken = Vec::new();
+    // What the curves cover is no place for words.
+    let curves = [&times.wait_s, &times.flow_s].into_iter().flat_map(|values| curve(panel, &axis, values));
+    let mut taken: Vec<[f64; 4]> = curves.map(|(x, y)| [x - 2.0, y - 2.0, x + 2.0, y + 2.0]).collect();
+    hints(&mut drawing, panel, figures);
     for (values, colour, name) in [(&times.wait_s, Colour::Second, "wait"), (&times.flow_s, Colour::Main, "flow")] {
-        draw_curve(&mut drawing, panel, &axis, values, colour);
+        drawing.line(curve(panel, &axis, values), colour, 2);
         for share in [0.5, 0.95] {
             draw_mark(&mut drawing, panel, &axis, (values, share), (colour, name), &mut taken);
         }
     }
     let scale = if axis.is_logarithmic { " The axis is logarithmic." } else { "" };
     Some(Chart {
-        name: "times",
-        title: "How long tasks waited and took",
+        metric: Metric::TaskTimes,
         caption: format!(
             "For each time, the share of tasks that waited, or took, at most that long. Half of all tasks lie left of p50, 95 % left \
              of p95. Flow counts tasks that passed or failed.{scale}"
@@ -47,7 +50,23 @@ pub fn chart(figures: &Figures) -> Option<Chart> {
     })
 }
 
-fn draw_curve(drawing: &mut Drawing, panel: Panel, axis: &Axis, values: &[f64], colour: Colour) {
+/// The times of each twentieth of all tasks, to those who point at its height.
+fn hints(drawing: &mut Drawing, panel: Panel, figures: &Figures) {
+    let step = panel.height() / 20.0;
+    for twentieth in 1..=20 {
+        let share = f64::from(twentieth) / 20.0;
+        let at = |values: &[f64]| {
+            let value = values.get((share * (values.len().max(1) - 1) as f64).round() as usize);
+            or_unknown(value.copied(), duration)
+        };
+        let times = &figures.times;
+        let text =
+            format!("{} of tasks waited at most {}, and took at most {}", percent(share), at(&times.wait_s), at(&times.flow_s));
+        drawing.hint((panel.left, panel.bottom - step * f64::from(twentieth)), (panel.width(), step), text);
+    }
+}
+
+fn curve(panel: Panel, axis: &Axis, values: &[f64]) -> Vec<(f64, f64)> {
     let last = values.len().saturating_sub(1).max(1) as f64;
     let mut points: Vec<_> = values
         .iter()
@@ -56,7 +75,7 @@ fn draw_curve(drawing: &mut Drawing, panel: Panel, axis: &Axis, values: &[f64], 
         .collect();
     // Beyond the longest value, all of them are shorter.
     points.extend(points.last().map(|_| (panel.right, panel.top)));
-    drawing.line(points, colour, 2);
+    points
 }
 
 /// A dot on the curve with its value beside it, on whichever side nothing stands yet.
@@ -76,15 +95,16 @@ fn draw_mark(
     // Waits lie left of flows: beside its own curve, away from the other one, there is most room.
     let (left, right) = (x - 12.0 - width, x + 12.0);
     let places = if name == "wait" {
-        [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y + 36.0), (right, y + 56.0)]
+        [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y - 22.0), (right, y - 44.0), (right, y + 36.0)]
     } else {
-        [(right, y + 16.0), (right, y + 36.0), (right, y + 56.0), (left, y - 14.0), (left, y + 18.0)]
+        [(right, y + 16.0), (right, y + 36.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
     };
     let free = |(left, middle): &(f64, f64)| {
         let inside = *left >= panel.left && left + width <= WIDTH - 4.0 && *middle > panel.top + 12.0;
         inside && taken.iter().all(|[l, t, r, b]| left + width < *l || left > r || middle + 9.0 < *t || middle - 9.0 > *b)
     };
-    let (left, middle) = places.into_iter().find(free).unwrap_or((places[0].0.min(WIDTH - 4.0 - width), places[0].1));
+    let crowded = (places[0].0.clamp(panel.left, WIDTH - 4.0 - width), places[0].1);
+    let (left, middle) = places.into_iter().find(free).unwrap_or(crowded);
     taken.push([left, middle - 9.0, left + width, middle + 9.0]);
     drawing.text((left, middle), text, Anchor::Start, Colour::Ink);
 }
