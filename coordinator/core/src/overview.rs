@@ -86,7 +86,7 @@ fn row(worker: &Worker, silent_s: Option<u64>) -> WorkerRow {
         busy_slots: worker.busy_slots(),
         declared: hardware.iter().copied().filter(declared).collect(),
         hardware,
-        load: worker.told_load,
+        load: worker.told_load.clone(),
         throttle_c: worker.inventory.devices.iter().filter_map(|device| device.throttle_c).min_by(f64::total_cmp),
         silent_s,
     }
