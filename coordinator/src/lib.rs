@@ -39,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How long requests may take to end when the coordinator is asked to stop.
@@ -136,10 +137,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         reports,
         settings: Arc::new(settings),
     };
-    announce(&args, address)?;
     let watching = tokio::spawn(live::run(app.clone(), feed, webhook));
     trace(&app, cluster, known);
-    serve(listener, app, args.exit_with_parent).await?;
+    serve(listener, app, &args, address).await?;
     // It holds a way to the core, which ends when nobody does.
     watching.abort();
     tracing::info!("stopping: what is in the log is being recorded");
@@ -242,8 +242,11 @@ fn announce(args: &Args, address: SocketAddr) -> anyhow::Result<()> {
         .with_context(|| format!("writing the address to {}", path.display()))
 }
 
-async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyhow::Result<()> {
+async fn serve(listener: TcpListener, app: App, args: &Args, address: SocketAddr) -> anyhow::Result<()> {
     use axum::serve::ListenerExt;
+    // Who reads the address may ask it to stop at once.
+    let terminate = signal(SignalKind::terminate()).expect("a process may listen for SIGTERM");
+    announce(args, address)?;
     let listener = listener.tap_io(|socket| {
         let unheard = socket2::SockRef::from(&*socket).set_tcp_user_timeout(Some(UNHEARD_MAX));
         if let Err(error) = socket.set_nodelay(true).and(unheard) {
@@ -258,7 +261,7 @@ async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyho
         drop(asked.wait_for(|stopped| *stopped).await);
     });
     let server = tokio::spawn(graceful.into_future());
-    shutdown_signal(exit_with_parent).await;
+    shutdown_signal(terminate, args.exit_with_parent).await;
     stop.send_replace(true);
     match tokio::time::timeout(SHUTDOWN, server).await {
         Ok(Ok(served)) => served.context("serving"),
@@ -267,9 +270,7 @@ async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyho
     }
 }
 
-async fn shutdown_signal(exit_with_parent: bool) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("a process may listen for SIGTERM");
+async fn shutdown_signal(mut terminate: Signal, exit_with_parent: bool) {
     let parent = async {
         if !exit_with_parent {
             return std::future::pending().await;

@@ -83,13 +83,16 @@ async fn the_page_brings_all_it_names_and_lets_nothing_else_in() {
     assert!(!text.contains("<style") && !text.contains(" style=") && !text.contains(" onclick"), "nothing inline");
     let mut open: Vec<String> = named(&text, &["src=\"", "href=\""]).filter(|path| path.starts_with('/')).collect();
     let mut seen = Vec::new();
-    while let Some(path) = open.pop().filter(|path| !seen.contains(path)) {
+    while let Some(path) = open.pop() {
+        if seen.contains(&path) {
+            continue;
+        }
         let answer = reqwest::get(format!("{}{path}", daemon.url)).await.expect("it answers");
         assert_eq!(answer.status(), 200, "{path}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
         let script = answer.text().await.expect("text");
         if path.ends_with(".js") && !path.contains("vendor") {
-            open.extend(named(&script, &["from \"./"]).map(|name| format!("/web/{name}")).filter(|path| !seen.contains(path)));
+            open.extend(named(&script, &["from \"./"]).map(|name| format!("/web/{name}")));
         }
         seen.push(path);
     }

@@ -111,6 +111,9 @@ impl Coordinator {
         talk.say(vec![FromCoordinator::Welcome(welcome)]).await;
         loop {
             if let FromWorker::Inventory(inventory) = talk.next().await {
+                // All that is there goes on; only then does a worker tell output.
+                let keep = held(&inventory).0;
+                talk.say(vec![FromCoordinator::Reconcile { keep, kill: Vec::new() }]).await;
                 return (talk, hello, inventory);
             }
         }
@@ -278,14 +281,12 @@ pub fn shell(script: &str) -> TaskSpec {
 }
 
 pub fn start(task: u64, spec: TaskSpec) -> FromCoordinator {
-    FromCoordinator::Start(Start {
-        attempt: attempt(task),
-        spec: Arc::new(spec),
-        hardware: HardwareKind::Cpu,
-        device: None,
-        skip: Vec::new(),
-        restore: None,
-    })
+    FromCoordinator::Start(order(attempt(task), spec))
+}
+
+/// The order to run `spec` as `attempt`.
+pub fn order(attempt: Attempt, spec: TaskSpec) -> Start {
+    Start { attempt, spec: Arc::new(spec), hardware: HardwareKind::Cpu, device: None, skip: Vec::new(), restore: None }
 }
 
 /// What an inventory says of attempts and results, for comparing.
