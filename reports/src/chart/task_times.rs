@@ -97,7 +97,7 @@ fn draw_mark(
     let places = if name == "wait" {
         [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y - 22.0), (right, y - 44.0), (right, y + 36.0)]
     } else {
-        [(right, y + 16.0), (right, y + 36.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
+        [(right, y + 16.0), (right, y + 36.0), (right, y + 56.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
     };
     let free = |(left, middle): &(f64, f64)| {
         let inside = *left >= panel.left && left + width <= WIDTH - 4.0 && *middle > panel.top + 12.0;
