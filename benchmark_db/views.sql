@@ -306,3 +306,129 @@ SELECT
     (SELECT sum(1 / mean_slowdown) ** 2 / (count(mean_slowdown) * sum((1 / mean_slowdown) ** 2))
      FROM owners WHERE mean_slowdown > 0) AS fairness
 FROM task_figures CROSS JOIN worker_figures CROSS JOIN slowdown_figures CROSS JOIN span;
+
+-- The devices of each worker as it last told, by their place in its inventory.
+CREATE OR REPLACE VIEW devices AS
+WITH told AS (
+    SELECT worker, arg_max(json_extract(payload, '$.inventory.devices[*]'), seq) AS list
+    FROM facts
+    WHERE fact = 'worker_described'
+    GROUP BY worker
+),
+one AS (SELECT worker, unnest(list) AS device, generate_subscripts(list, 1) - 1 AS place FROM told)
+SELECT
+    worker,
+    place,
+    json_extract_string(device, '$.kind') AS kind,
+    json_extract_string(device, '$.probe') AS probe,
+    json_extract_string(device, '$.name') AS name,
+    json_extract_string(device, '$.address') AS address
+FROM one;
+
+-- What an attempt ran on and under which conditions: the model of its device, and, of the samples its worker told while it
+-- ran, the hottest temperature, the lowest clock and whether anything slowed the device or the processor down; the mean use
+-- of the device and the most memory in use on it, by all that ran there. NULL where the worker told nothing of it: that is
+-- not the same as nothing having happened.
+CREATE OR REPLACE VIEW conditions AS
+WITH ran AS (
+    SELECT attempts.task, attempts.attempt, worker, hardware, started_s, stopped_s, placed.device
+    FROM attempts
+    LEFT JOIN (
+        SELECT task, attempt, CAST(json_extract_string(payload, '$.device') AS INTEGER) AS device
+        FROM facts
+        WHERE fact = 'attempt_leased'
+    ) AS placed USING (task, attempt)
+    WHERE started_s IS NOT NULL
+),
+model AS (
+    SELECT ran.task, ran.attempt, arg_min(devices.name, devices.place) AS model
+    FROM ran
+    JOIN devices ON devices.worker = ran.worker AND devices.place = coalesce(ran.device, devices.place) AND devices.kind = ran.hardware
+    GROUP BY ran.task, ran.attempt
+),
+sampled AS (
+    SELECT
+        worker,
+        t,
+        CAST(json_extract_string(payload, '$.load.temperature_c') AS DOUBLE) AS temperature_c,
+        CAST(json_extract_string(payload, '$.load.clock_mhz') AS INTEGER) AS clock_mhz,
+        json_extract_string(payload, '$.load.throttle') AS throttle,
+        json_extract(payload, '$.load.devices[*]') AS told
+    FROM facts
+    WHERE fact = 'worker_sampled'
+),
+during AS (
+    SELECT
+        ran.task,
+        ran.attempt,
+        temperature_c,
+        clock_mhz,
+        throttle,
+        list_filter(told, lambda one: CAST(json_extract_string(one, '$.device') AS INTEGER) = ran.device)[1] AS own,
+        json_extract_string(own, '$.throttle') AS device_throttle
+    FROM ran
+    JOIN sampled ON sampled.worker = ran.worker AND sampled.t BETWEEN ran.started_s AND coalesce(ran.stopped_s, 1e300)
+),
+seen AS (
+    SELECT
+        task,
+        attempt,
+        max(temperature_c) AS temperature_c,
+        min(clock_mhz) AS clock_mhz,
+        avg(CAST(json_extract_string(own, '$.utilization') AS DOUBLE)) AS device_utilization,
+        max(CAST(json_extract_string(own, '$.memory_used_bytes') AS BIGINT)) AS device_memory_bytes,
+        -- One that is not told is left out: what the other says stands alone.
+        bool_or(coalesce(throttle IN ('heat', 'power'), FALSE) OR coalesce(device_throttle IN ('heat', 'power'), FALSE))
+            FILTER (throttle IS NOT NULL OR device_throttle IS NOT NULL) AS is_throttled
+    FROM during
+    GROUP BY task, attempt
+)
+SELECT
+    ran.task, ran.attempt, ran.worker, ran.hardware, ran.device, model, temperature_c, clock_mhz, is_throttled,
+    device_utilization, device_memory_bytes
+FROM ran
+LEFT JOIN model USING (task, attempt)
+LEFT JOIN seen USING (task, attempt);
+
+-- What the processes of an attempt used: processors on average, the most memory of any one of them, and the joules of the
+-- processor they are answerable for, with their error. NULL where the system does not tell.
+CREATE OR REPLACE VIEW attempt_usage AS
+SELECT
+    task,
+    attempt,
+    CAST(json_extract_string(payload, '$.usage.user_s') AS DOUBLE) + CAST(json_extract_string(payload, '$.usage.system_s') AS DOUBLE) AS cpu_s,
+    cpu_s / nullif(CAST(json_extract_string(payload, '$.run_s') AS DOUBLE), 0) AS mean_cores,
+    CAST(json_extract_string(payload, '$.usage.memory_peak_bytes') AS BIGINT) AS memory_peak_bytes,
+    CAST(json_extract_string(payload, '$.usage.energy_j') AS DOUBLE) AS energy_j,
+    CAST(json_extract_string(payload, '$.usage.energy_error_j') AS DOUBLE) AS energy_error_j
+FROM facts
+WHERE fact = 'attempt_stopped';
+
+-- Two results of tasks of the same name, side by side. The ratio is there only where it says something about the work: both
+-- ran on the same model and neither was slowed down. Elsewhere it is NULL, and `why_not` says why.
+CREATE OR REPLACE VIEW comparisons AS
+WITH result AS (
+    SELECT
+        tasks.name, tasks.task, conditions.worker, conditions.hardware, model, is_throttled,
+        attempts.stopped_s - attempts.started_s AS seconds
+    FROM tasks
+    JOIN attempts ON attempts.task = tasks.task AND attempts.attempt = tasks.decided_by
+    JOIN conditions ON conditions.task = attempts.task AND conditions.attempt = attempts.attempt
+    WHERE tasks.verdict = 'passed'
+),
+pair AS (
+    SELECT
+        one.name, one.task AS task, other.task AS other_task, one.worker AS worker, other.worker AS other_worker,
+        one.seconds AS seconds, other.seconds AS other_seconds,
+        CASE
+            WHEN one.hardware <> other.hardware THEN 'different hardware: ' || one.hardware || ' and ' || other.hardware
+            WHEN one.model IS NULL OR other.model IS NULL THEN 'the model of a device is not known'
+            WHEN one.model <> other.model THEN 'different models: ' || one.model || ' and ' || other.model
+            WHEN one.is_throttled OR other.is_throttled THEN 'a device was slowed down by heat or power'
+        END AS why_not,
+        one.is_throttled IS NULL OR other.is_throttled IS NULL AS is_throttling_unknown
+    FROM result AS one
+    JOIN result AS other ON one.name = other.name AND one.task < other.task
+)
+SELECT *, CASE WHEN why_not IS NULL THEN seconds / nullif(other_seconds, 0) END AS ratio
+FROM pair;

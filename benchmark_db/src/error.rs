@@ -99,6 +99,16 @@ pub enum AppendError {
     },
 }
 
+impl AppendError {
+    /// Whether it shows that the file is damaged: it may then be moved aside and rebuilt.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            AppendError::Duckdb { source, .. } => crate::open::is_of_the_content(&source.to_string()),
+            AppendError::OtherCluster { .. } | AppendError::Unwritable { .. } => false,
+        }
+    }
+}
+
 /// A query that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {source}")]

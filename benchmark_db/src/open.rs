@@ -96,10 +96,11 @@ pub fn quarantine(path: &Path) -> std::io::Result<PathBuf> {
         if aside.exists() {
             continue;
         }
-        std::fs::rename(path, &aside)?;
         let wal = with_suffix(path, ".wal");
-        if wal.exists() {
-            std::fs::rename(wal, with_suffix(&aside, ".wal"))?;
+        for (from, to) in [(path, aside.as_path()), (&wal, &with_suffix(&aside, ".wal"))] {
+            if from.exists() {
+                std::fs::rename(from, to)?;
+            }
         }
         return Ok(aside);
     }
@@ -168,8 +169,12 @@ fn refused(path: &Path, source: &duckdb::Error) -> OpenError {
     if of_the_system.iter().any(|words| text.contains(words)) {
         return OpenError::Io { path, detail };
     }
-    // Only what DuckDB itself says of the file's content: a fault of ours or a full memory must never move a file aside.
-    let of_the_content = [
+    if is_of_the_content(&text) { OpenError::Damaged { path, detail } } else { OpenError::Refused { path, detail } }
+}
+
+/// Whether DuckDB says this of a file's content: a fault of ours or a full memory must never move a file aside.
+pub(crate) fn is_of_the_content(text: &str) -> bool {
+    let signs = [
         "Corrupt",
         "corrupt",
         "hecksum",
@@ -179,10 +184,7 @@ fn refused(path: &Path, source: &duckdb::Error) -> OpenError {
         "not a valid DuckDB",
         "metadata",
     ];
-    if of_the_content.iter().any(|words| text.contains(words)) {
-        return OpenError::Damaged { path, detail };
-    }
-    OpenError::Refused { path, detail }
+    signs.iter().any(|words| text.contains(words))
 }
 
 fn other_schema(path: &Path, found: String) -> OpenError {

@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod commands;
+mod live;
 mod run;
 mod screen;
 mod sync;
@@ -11,7 +12,7 @@ mod task_options;
 use args::{Cli, Command};
 use clap::Parser;
 use commands::{
-    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, top, watch, why, workers,
 };
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -21,6 +22,11 @@ const ERROR: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Worker(args) = &cli.command
+        && let Some(dir) = &args.runner
+    {
+        return ended(worker::run_runner(dir, args.slots).map(|()| ExitCode::SUCCESS));
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -28,10 +34,14 @@ fn main() -> ExitCode {
             return ExitCode::from(ERROR);
         }
     };
-    let ended = runtime.block_on(dispatch(cli.command));
+    let result = runtime.block_on(dispatch(cli.command));
     // Something that still waits, such as for a file system that is away, does not keep the program from ending.
     runtime.shutdown_background();
-    match ended {
+    ended(result)
+}
+
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -47,6 +57,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(*args).await,
         Command::Submit(args) => submit::run(*args).await,
         Command::Status(args) => status::run(args).await,
+        Command::Top(args) => top::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Tasks(args) => tasks::run(args).await,
         Command::Task(args) => task::run(args).await,
@@ -63,7 +74,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(*args).await,
         Command::Config(args) => config::run(args).await,
         Command::Completion(args) => completion::run(&args),
-        Command::Coordinator(args) => coordinator::run(*args).await.map(|()| ExitCode::SUCCESS),
+        Command::Coordinator(command) => coordinator::obey(*command).await.map(|()| ExitCode::SUCCESS),
         Command::Worker(args) => worker::run(*args).await.map(|()| ExitCode::SUCCESS),
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, Running, eventually, junit, signal};
+use common::{Place, Running, eventually, junit, runners, signal};
 
 /// Twelve tasks, one of which fails. The first ones wait until the test lets them go; every run of one leaves a line.
 const SUITE: &str = "[defaults]\nenv = { OUT = \"ran\" }\n\
@@ -27,7 +27,7 @@ fn check(place: &Place) {
 const RUN: [&str; 7] = ["run", "SUITE.toml", "--junit", "junit.xml", "--local-workers", "2", "--slots-per-worker"];
 
 #[test]
-fn killing_a_worker_in_mid_suite_does_not_change_the_verdict() {
+fn killing_a_worker_in_mid_suite_does_not_change_the_verdict_and_runs_nothing_twice() {
     let place = Place::with(SUITE);
     let run = place.start(&[&RUN[..], &["2"]].concat());
     running(&place);
@@ -38,6 +38,8 @@ fn killing_a_worker_in_mid_suite_does_not_change_the_verdict() {
     let ended = run.end().expect_code(1).expect_words("worker-1 ended");
     assert!(ended.stdout.contains("12 tests"), "{}", ended.stdout);
     check(&place);
+    let ran = place.read("ran");
+    assert_eq!((ran.matches("slow").count(), ran.matches("quick").count()), (4, 7), "what ran went on: {ran}");
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn an_interrupted_run_exits_130_and_leaves_no_process_behind() {
     let daemons = ["coordinator", "worker-1", "worker-2"].map(|name| place.pid(name, None));
     signal(run.id(), "INT");
     run.end().expect_code(130).expect_words("interrupted");
-    check_gone(&daemons);
+    check_gone(&place, &daemons);
 }
 
 #[test]
@@ -73,14 +75,15 @@ fn the_daemons_of_a_run_that_was_killed_end_by_themselves() {
     running(&place);
     let daemons = ["coordinator", "worker-1", "worker-2"].map(|name| place.pid(name, None));
     signal(run.id(), "KILL");
-    check_gone(&daemons);
+    check_gone(&place, &daemons);
     // What the killed run left is cancelled by the next one in this folder, which has its own verdict.
     place.write("go", "");
     place.evenkeel(&["run", "SUITE.toml", "--junit", "junit.xml"]).expect_code(1).expect_words("earlier run");
     check(&place);
 }
 
-fn check_gone(daemons: &[u32]) {
+fn check_gone(place: &Place, daemons: &[u32]) {
+    eventually("no runner is left", || runners(&place.path("")).is_empty().then_some(()));
     for pid in daemons {
         eventually("the daemon is gone", || (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
     }

@@ -1,11 +1,40 @@
 //! How a coordinator is started: flags, and a TOML file whose keys are the flags' names. A flag wins over the file.
 
 use anyhow::{Context, bail};
-use clap::{ArgAction, Args as ClapArgs};
+use clap::{ArgAction, Args as ClapArgs, Subcommand};
 use serde::Deserialize;
 use shared::config::{BalancerConfig, parse_duration_s};
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+/// What `coordinator` is asked for: to run, unless it is told something else.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Command {
+    /// How to run.
+    #[command(flatten)]
+    pub args: Args,
+    /// What to do instead.
+    #[command(subcommand)]
+    pub instead: Option<Instead>,
+}
+
+/// What `coordinator` does besides running.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Instead {
+    /// Keep what lies before the damage in a log, move the damaged log aside, and say what is lost
+    #[command(
+        after_help = "Example: the coordinator said that its log is damaged\n  coordinator salvage --data-dir ./benchmark_db.data"
+    )]
+    Salvage {
+        /// The folder that holds the log
+        #[arg(long, value_name = "DIR")]
+        data_dir: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// The flags of `coordinator`.
 #[derive(Debug, Clone, ClapArgs)]
@@ -36,6 +65,12 @@ pub struct Args {
     /// A file holding the token callers must have [env: EVENKEEL_TOKEN holds the token itself]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// POST each change of an alert to this address, as JSON with a line of text for chat systems
+    #[arg(long, value_name = "URL", value_parser = crate::webhook::parse_url)]
+    pub alert_webhook: Option<reqwest::Url>,
+    /// Post a trace of each task that ends to this OpenTelemetry collector, by OTLP over HTTP, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL", value_parser = crate::trace::parse_collector)]
+    pub otlp: Option<reqwest::Url>,
     /// Write the address to this file once it listens
     #[arg(long, value_name = "FILE")]
     pub announce: Option<PathBuf>,
@@ -69,6 +104,9 @@ pub struct BalancerArgs {
     /// How fast the thresholds follow the load [default: 0.05]
     #[arg(long, value_name = "0..1")]
     threshold_adjustment_rate: Option<f64>,
+    /// Seconds of a task's time that saving a kilojoule is worth, 0 where only time counts [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    energy_weight: Option<f64>,
     /// How far ahead load is predicted [default: 3min]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_s)]
     prediction_window: Option<f64>,
@@ -87,7 +125,7 @@ pub struct BalancerArgs {
     /// Treat all kinds of hardware alike
     #[arg(long, action = ArgAction::SetTrue)]
     disable_hardware_specific_strategies: bool,
-    /// Count on every machine keeping its speed, however warm it gets
+    /// Count neither joules nor the speed that a machine loses when it gets warm
     #[arg(long, action = ArgAction::SetTrue)]
     disable_resource_efficiency: bool,
 }
@@ -102,10 +140,12 @@ struct ConfigFile {
     port: Option<u16>,
     policy: Option<String>,
     token_file: Option<PathBuf>,
+    alert_webhook: Option<String>,
+    otlp: Option<String>,
 }
 
 /// Keys of the file that are not the balancer's.
-const OWN_KEYS: [&str; 6] = ["db_path", "data_dir", "host", "port", "policy", "token_file"];
+const OWN_KEYS: [&str; 8] = ["db_path", "data_dir", "host", "port", "policy", "token_file", "alert_webhook", "otlp"];
 
 /// What a coordinator runs with.
 #[derive(Debug, Clone)]
@@ -120,6 +160,10 @@ pub struct Settings {
     pub port: u16,
     /// The policy's name.
     pub policy: String,
+    /// Where changes of alerts are posted.
+    pub alert_webhook: Option<reqwest::Url>,
+    /// Where traces are posted.
+    pub otlp: Option<reqwest::Url>,
     /// The token callers must have, where the operator gave one.
     pub token: Option<String>,
     /// The published table.
@@ -143,12 +187,19 @@ impl Settings {
         }
         let db_path = args.db_path.clone().or(file.db_path).unwrap_or_else(|| "./benchmark_db.duckdb".into());
         let data_dir = args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| db_path.with_extension("data"));
+        let url = |key, text: Option<String>, parse: fn(&str) -> Result<reqwest::Url, String>| {
+            text.as_deref().map(parse).transpose().map_err(|problem| anyhow::anyhow!("{key}: {problem}"))
+        };
+        let alert_webhook = url("alert_webhook", file.alert_webhook, crate::webhook::parse_url)?;
+        let otlp = url("otlp", file.otlp, crate::trace::parse_collector)?;
         Ok(Self {
             db_path,
             data_dir,
             host: args.host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
             port: args.port.or(file.port).unwrap_or(8080),
             policy,
+            alert_webhook: args.alert_webhook.clone().or(alert_webhook),
+            otlp: args.otlp.clone().or(otlp),
             token: token(args.token_file.clone().or(file.token_file))?,
             balancer,
         })
@@ -188,6 +239,7 @@ impl BalancerArgs {
         set(&mut base.performance_window_s, self.performance_window);
         set(&mut base.threshold_adjustment_rate, self.threshold_adjustment_rate);
         set(&mut base.prediction_window_s, self.prediction_window);
+        set(&mut base.energy_weight, self.energy_weight);
         base.max_simultaneous_migrations = self.max_simultaneous_migrations.unwrap_or(base.max_simultaneous_migrations);
         base.enable_task_migration &= !self.disable_task_migration;
         base.enable_dynamic_thresholds &= !self.disable_dynamic_thresholds;

@@ -1,7 +1,7 @@
 //! The one loop that owns the core: takes what has arrived, steps the core for each, and hands facts and effects to the
 //! log. It never waits for the disk: the next batch is decided while the last one is written.
 
-use crate::log::Batch;
+use crate::log::{Batch, LogHealth};
 use crate::release::Release;
 use coordinator_core::{ClientId, Command, ConnectionId, Coordinator, Effect, Event, NewTask, Reply};
 use shared::protocol::{FromCoordinator, FromWorker, Hello};
@@ -16,6 +16,9 @@ const MAILBOX_MAX: usize = 16_384;
 const INPUTS_MAX: usize = 4_096;
 /// Batches that may wait for the disk.
 const BATCHES_MAX: usize = 4;
+
+/// How often at least the state of the log is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What reaches the core.
 pub enum Input {
@@ -63,12 +66,24 @@ pub struct Core {
     inputs: mpsc::Sender<Input>,
     /// The clock of the run.
     pub clock: Clock,
+    health: LogHealth,
 }
 
-/// The core does not answer: the coordinator is ending.
+/// The core does not take anything: the coordinator is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the coordinator is shutting down")]
 pub struct Ending;
+
+/// There is no answer now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// There will be none.
+    #[error(transparent)]
+    Ending(#[from] Ending),
+    /// It would have to be on disk first.
+    #[error("{0}; nothing can be acknowledged until it can")]
+    LogStalled(String),
+}
 
 impl Core {
     /// Hands in something that wants no answer.
@@ -82,57 +97,68 @@ impl Core {
     /// Submits tasks; the answer comes when they are on disk.
     ///
     /// # Errors
-    /// The coordinator is ending.
-    pub async fn submit(&self, tasks: Vec<NewTask>) -> Result<Reply, Ending> {
+    /// See [`Unanswered`].
+    pub async fn submit(&self, tasks: Vec<NewTask>) -> Result<Reply, Unanswered> {
         let (reply, answer) = oneshot::channel();
-        self.tell(Input::Submit(tasks, reply)).await?;
-        answer.await.map_err(|_| Ending)
+        self.ask(Input::Submit(tasks, reply), answer).await
     }
 
     /// Gives an order; the answer comes when what it changed is on disk.
     ///
     /// # Errors
-    /// The coordinator is ending.
-    pub async fn operate(&self, command: Command) -> Result<Reply, Ending> {
+    /// See [`Unanswered`].
+    pub async fn operate(&self, command: Command) -> Result<Reply, Unanswered> {
         let (reply, answer) = oneshot::channel();
-        self.tell(Input::Operate(command, reply)).await?;
-        answer.await.map_err(|_| Ending)
+        self.ask(Input::Operate(command, reply), answer).await
     }
 
     /// Reads the core; what is seen is on disk when it is returned.
     ///
     /// # Errors
-    /// The coordinator is ending.
+    /// See [`Unanswered`].
     pub async fn read<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Coordinator, Time) -> T + Send + 'static,
-    ) -> Result<T, Ending> {
+    ) -> Result<T, Unanswered> {
         let (reply, answer) = oneshot::channel();
         let read = |core: &Coordinator, now| -> HandOut {
             let seen = look(core, now);
             Box::new(move || drop(reply.send(seen)))
         };
-        self.tell(Input::Read(Box::new(read))).await?;
-        answer.await.map_err(|_| Ending)
+        self.ask(Input::Read(Box::new(read)), answer).await
+    }
+
+    /// Hands in a question. While nothing can be written there is no answer, and nobody waits for one.
+    async fn ask<T>(&self, question: Input, answer: oneshot::Receiver<T>) -> Result<T, Unanswered> {
+        let answered = async {
+            self.tell(question).await?;
+            Ok(answer.await.map_err(|_| Ending)?)
+        };
+        tokio::select! {
+            biased;
+            answer = answered => answer,
+            why = self.health.stalled() => Err(Unanswered::LogStalled(why)),
+        }
     }
 }
 
 /// Begins the loop on a thread of its own. It ends when every [`Core`] is gone, and with it the receiver of batches.
-pub fn start(coordinator: Coordinator, clock: Clock, first: Vec<Effect>) -> (Core, mpsc::Receiver<Batch>) {
+pub fn start(coordinator: Coordinator, clock: Clock, first: Vec<Effect>, health: LogHealth) -> (Core, mpsc::Receiver<Batch>) {
     let (inputs, mailbox) = mpsc::channel(MAILBOX_MAX);
     let (batches, to_disk) = mpsc::channel(BATCHES_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime needs only memory");
-    let driver = Driver { coordinator, clock, clients: HashMap::new(), next_client: 0 };
+    let driver = Driver { coordinator, clock, health: health.clone(), clients: HashMap::new(), next_client: 0 };
     std::thread::Builder::new()
         .name("driver".into())
         .spawn(move || runtime.block_on(driver.run(mailbox, batches, first)))
         .expect("a process may have one more thread");
-    (Core { inputs, clock }, to_disk)
+    (Core { inputs, clock, health }, to_disk)
 }
 
 struct Driver {
     coordinator: Coordinator,
     clock: Clock,
+    health: LogHealth,
     clients: HashMap<ClientId, oneshot::Sender<Reply>>,
     next_client: u64,
 }
@@ -147,7 +173,8 @@ impl Driver {
             if !(batch.facts.is_empty() && batch.effects.is_empty()) && batches.send(std::mem::take(&mut batch)).await.is_err() {
                 return;
             }
-            let wait = self.coordinator.next_wakeup().map_or(Duration::from_secs(1), |at| at.since(self.clock.now()));
+            self.coordinator.hold_leases(!self.health.is_well());
+            let wait = self.coordinator.next_wakeup().map_or(LOOK, |at| at.since(self.clock.now()).min(LOOK));
             if let Ok(0) = tokio::time::timeout(wait, mailbox.recv_many(&mut arrived, INPUTS_MAX)).await {
                 return;
             }
@@ -204,5 +231,24 @@ impl Driver {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Trouble;
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_answer_while_nothing_can_be_written() {
+        let (inputs, mut mailbox) = mpsc::channel(1);
+        let core = Core { inputs, clock: Clock::starting_at(Time::ZERO), health: LogHealth::default() };
+        core.health.set(Some(Trouble::Stalled("the disk is gone".into())));
+        let refused = core.operate(Command::Rebalance).await.expect_err("it could not be acknowledged");
+        assert!(refused.to_string().contains("the disk is gone"), "{refused}");
+        assert!(mailbox.recv().await.is_some(), "the order itself was given");
+        drop(mailbox);
+        core.health.set(None);
+        assert_eq!(core.operate(Command::Rebalance).await, Err(Unanswered::Ending(Ending)));
     }
 }

@@ -5,14 +5,21 @@ mod blobs;
 mod config;
 mod driver;
 mod http;
+mod live;
 mod log;
 mod output;
 mod recorded;
 mod recorder;
 mod release;
 mod session;
+mod trace;
+mod web;
+mod webhook;
 
-pub use config::Args;
+pub use config::{Args, Command, Instead};
+pub use log::LogError;
+pub use log::salvage::{SalvageError, Salvaged};
+pub use log::sqlite::SqliteLog;
 pub use recorded::Recorded;
 
 use anyhow::{Context, bail};
@@ -20,8 +27,8 @@ use config::Settings;
 use coordinator_core::{Config, Coordinator, policy};
 use driver::Clock;
 use http::App;
-use log::LogHealth;
-use log::sqlite::SqliteLog;
+use log::{LogHealth, Reserve, Writer};
+use recorder::Recorder;
 use shared::fact::What;
 use shared::id::ClusterId;
 use shared::time::Time;
@@ -29,13 +36,47 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// How long requests may take to end when the coordinator is asked to stop.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// Does what it is asked for.
+///
+/// # Errors
+/// See [`run`] and [`salvage`].
+pub async fn obey(command: Command) -> anyhow::Result<()> {
+    let Command { args, instead } = command;
+    let Some(Instead::Salvage { data_dir, json }) = instead else { return run(args).await };
+    let salvaged = salvage(&data_dir)?;
+    if json {
+        println!("{}", serde_json::to_string(&salvaged)?);
+        return Ok(());
+    }
+    let Salvaged { kept, lost_at_least, damage, aside } = salvaged;
+    println!("kept {kept} records; at least {lost_at_least} are lost, from {damage}");
+    println!("the damaged log lies in {}", aside.display());
+    println!("tasks submitted after record {kept} are gone: submit them again; those whose results are gone run again");
+    Ok(())
+}
+
+/// Keeps what lies before the damage in the log of a data folder that no coordinator uses.
+///
+/// # Errors
+/// The folder is in use or holds no log, the log is sound, or the disk refuses.
+pub fn salvage(data_dir: &Path) -> anyhow::Result<Salvaged> {
+    if !data_dir.is_dir() {
+        return Err(SalvageError::NoLog { path: data_dir.to_owned() }.into());
+    }
+    let _lock = lock(data_dir)?;
+    Ok(log::salvage::salvage(data_dir)?)
+}
+
+/// How long the system may go on sending to someone who acknowledges nothing; by itself it would for a quarter of an hour.
+const UNHEARD_MAX: Duration = Duration::from_secs(20);
 
 /// Runs a coordinator until it is asked to stop (SIGTERM, ctrl-c, or standard input closed with `--exit-with-parent`).
 ///
@@ -54,40 +95,40 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let log_path = settings.data_dir.join(recorded::LOG);
     let Memory { mut coordinator, log, cluster, wall_at } = Memory::of(&settings, &log_path)?;
-    let database = recorder::open(&settings.db_path, settings.balancer, cluster, log.last_seq())?;
-    let reports = database.reader().context("opening a second connection to the metrics database")?;
+    let recorder = Recorder::open(&settings, &log_path, cluster, log.last_seq())?;
+    let (reports, recording) = (recorder.reports(), recorder.recording());
 
-    let wall_ms = wall_ms();
+    let (wall_ms, known) = (wall_ms(), log.last_seq());
     let clock = Clock::starting_at(resume_at(coordinator.state().at, wall_at, wall_ms));
     let mut first = Vec::new();
     coordinator.begin(clock.now(), cluster, wall_ms, env!("CARGO_PKG_VERSION"), &mut first);
     let epoch = coordinator.state().epoch;
     let (durable_tx, durable) = watch::channel(log.last_seq());
     let health = LogHealth::default();
-    let (core, batches) = driver::start(coordinator, clock, first);
-    let writer = spawn("log", {
-        let health = health.clone();
-        move || log::write(log, batches, &health, &durable_tx)
-    })?;
-    let recording = recorder::Recording::default();
+    let (core, batches) = driver::start(coordinator, clock, first, health.clone());
+    let writer = Writer::new(log, Reserve::new(&settings.data_dir), health.clone(), durable_tx, batches);
+    let writer = spawn("log", move || writer.run())?;
     let recorder = spawn("recorder", {
-        let (durable, recording, log_path) = (durable.clone(), recording.clone(), log_path.clone());
-        move || recorder::record(database, &log_path, durable, &recording)
+        let durable = durable.clone();
+        move || recorder.run(durable)
     })?;
     // The epoch is on disk before anyone can connect.
     durable.clone().changed().await.context("the log ended before it began")?;
 
     let access = access(&settings, address)?;
-    let output = output::OutputStore::start(&settings.data_dir.join("output")).context("making the folder for output")?;
+    let output =
+        output::OutputStore::start(&settings.data_dir.join("output"), health.clone()).context("making the folder for output")?;
     let sessions = session::Sessions { core: core.clone(), output: output.clone(), access: access.clone(), cluster, epoch };
     let blobs = blobs::Blobs::open(&settings.data_dir.join("blobs")).context("making the folder for shipped files")?;
-    let reports = Arc::new(Mutex::new(reports));
+    let webhook = settings.alert_webhook.clone().map(webhook::Webhook::start);
+    let (live, feed) = live::stream();
     let app = App {
         core,
         sessions,
         output,
         blobs,
         access,
+        live,
         health,
         recording,
         durable,
@@ -96,7 +137,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         settings: Arc::new(settings),
     };
     announce(&args, address)?;
+    let watching = tokio::spawn(live::run(app.clone(), feed, webhook));
+    trace(&app, cluster, known);
     serve(listener, app, args.exit_with_parent).await?;
+    // It holds a way to the core, which ends when nobody does.
+    watching.abort();
     tracing::info!("stopping: what is in the log is being recorded");
     let ended = tokio::task::spawn_blocking(move || writer.join().is_ok() && recorder.join().is_ok());
     if !ended.await.unwrap_or(false) {
@@ -127,6 +172,13 @@ impl Memory {
         })?;
         Ok(Self { coordinator, log, cluster: cluster.unwrap_or_else(|| ClusterId(auth::random())), wall_at })
     }
+}
+
+/// Begins to post traces of the tasks that end from now on, where someone wants them.
+fn trace(app: &App, cluster: ClusterId, known: u64) {
+    let Some(collector) = app.settings.otlp.clone() else { return };
+    let tracing = trace::Tracing { log_path: app.log_path.clone(), durable: app.durable.clone(), cluster, collector };
+    tokio::spawn(tracing.run(known));
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<std::thread::JoinHandle<()>> {
@@ -193,8 +245,9 @@ fn announce(args: &Args, address: SocketAddr) -> anyhow::Result<()> {
 async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyhow::Result<()> {
     use axum::serve::ListenerExt;
     let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!("a socket does not take TCP_NODELAY: {error}");
+        let unheard = socket2::SockRef::from(&*socket).set_tcp_user_timeout(Some(UNHEARD_MAX));
+        if let Err(error) = socket.set_nodelay(true).and(unheard) {
+            tracing::debug!("a socket does not take its options: {error}");
         }
     });
     let (stop, stopped) = watch::channel(false);

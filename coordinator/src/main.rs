@@ -6,15 +6,15 @@ use std::process::ExitCode;
 /// Drives workers: keeps tasks, gives them out, records what happened.
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version)]
-struct Command {
+struct Program {
     #[command(flatten)]
-    args: coordinator::Args,
+    command: coordinator::Command,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = Command::parse();
-    match coordinator::run(command.args).await {
+    let Program { command } = Program::parse();
+    match coordinator::obey(command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("coordinator: {error:#}");

@@ -3,23 +3,30 @@
 //! A file begins with a header (total bytes, and the run that was dropped by a slow or cut connection), then lies as
 //! `shared::output::Window` says.
 
+use crate::log::LogHealth;
 use shared::id::Attempt;
 use shared::output::WINDOW;
 use shared::protocol::FromCoordinator;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 const HEADER_BYTES: u64 = 24;
 /// Chunks that may wait for the disk: 32 MiB at the most.
 const CHUNKS_MAX: usize = 1_024;
 /// Files kept open for the next chunk.
 const OPEN_FILES_MAX: usize = 256;
+/// Output that waits in memory for a full disk, in bytes; what comes then is told again in the worker's next session.
+const HELD_BYTES_MAX: usize = 32 << 20;
+/// How often a disk that refused output is tried again.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// Some output of an attempt.
 #[derive(Debug)]
@@ -56,16 +63,16 @@ pub struct Read {
 }
 
 impl OutputStore {
-    /// Begins to store output below `folder`.
+    /// Begins to store output below `folder`, as long as `health` has space to spare.
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn start(folder: &Path) -> io::Result<Self> {
+    pub fn start(folder: &Path, health: LogHealth) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let (chunks, queue) = mpsc::channel(CHUNKS_MAX);
         let (tell, grown) = watch::channel(0);
-        let root = folder.to_owned();
-        std::thread::Builder::new().name("output".into()).spawn(move || write(&root, queue, &tell))?;
+        let shelf = Shelf { folder: folder.to_owned(), open: HashMap::new(), held: VecDeque::new(), tell, health };
+        std::thread::Builder::new().name("output".into()).spawn(move || shelf.run(queue))?;
         Ok(Self { folder: folder.to_owned(), chunks, grown })
     }
 
@@ -149,25 +156,69 @@ impl Header {
     }
 }
 
-fn write(folder: &Path, mut queue: mpsc::Receiver<Chunk>, tell: &watch::Sender<u64>) {
-    let mut open: HashMap<Attempt, (File, Header)> = HashMap::new();
-    while let Some(chunk) = queue.blocking_recv() {
-        if open.len() >= OPEN_FILES_MAX && !open.contains_key(&chunk.attempt) {
-            open.clear();
+/// What the thread that stores output holds.
+struct Shelf {
+    folder: PathBuf,
+    open: HashMap<Attempt, (File, Header)>,
+    /// What the disk has no room for now.
+    held: VecDeque<Chunk>,
+    tell: watch::Sender<u64>,
+    health: LogHealth,
+}
+
+impl Shelf {
+    fn run(mut self, mut queue: mpsc::Receiver<Chunk>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime needs only memory");
+        let mut again_at = Instant::now();
+        loop {
+            if self.held.is_empty() {
+                let Some(chunk) = queue.blocking_recv() else { return };
+                self.take(chunk);
+                again_at = Instant::now() + RETRY;
+                continue;
+            }
+            match runtime.block_on(async { timeout_at(again_at, queue.recv()).await }) {
+                Ok(None) => return,
+                Ok(Some(chunk)) => self.hold(chunk),
+                Err(_) => {
+                    // What still finds no room comes back here, in the same order.
+                    std::mem::take(&mut self.held).into_iter().for_each(|chunk| self.take(chunk));
+                    again_at = Instant::now() + RETRY;
+                }
+            }
         }
-        match append(folder, &mut open, &chunk) {
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        // The space that is left belongs to the log, and output that waits comes before what follows it.
+        if !self.health.is_well() || !self.held.is_empty() {
+            self.hold(chunk);
+            return;
+        }
+        if self.open.len() >= OPEN_FILES_MAX && !self.open.contains_key(&chunk.attempt) {
+            self.open.clear();
+        }
+        match append(&self.folder, &mut self.open, &chunk) {
             Ok(offset) => {
-                tell.send_modify(|count| *count += 1);
+                self.tell.send_modify(|count| *count += 1);
                 if let Some(credit) = chunk.credit.upgrade() {
                     // A socket whose outbox is full is being closed; the worker is told again when it is back.
                     drop(credit.try_send(FromCoordinator::LogAck { attempt: chunk.attempt, offset }));
                 }
             }
             Err(error) => {
-                // Without credit the worker keeps it and sends it again in its next session.
-                tracing::warn!("output of attempt {} could not be stored: {error}", chunk.attempt);
-                open.remove(&chunk.attempt);
+                tracing::warn!("output of attempt {} cannot be stored and waits: {error}", chunk.attempt);
+                self.open.remove(&chunk.attempt);
+                self.hold(chunk);
             }
+        }
+    }
+
+    /// Keeps output in memory for a while. Without credit its worker sends no more of it, and keeps it until it is stored.
+    fn hold(&mut self, chunk: Chunk) {
+        let held: usize = self.held.iter().map(|chunk| chunk.bytes.len()).sum();
+        if held + chunk.bytes.len() <= HELD_BYTES_MAX {
+            self.held.push_back(chunk);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The facts of a run, read from the data folder of its coordinator.
 
-use crate::log::sqlite::{LogError, LogReader};
+use crate::log::LogError;
+use crate::log::sqlite::LogReader;
 use shared::fact::Fact;
 use std::path::{Path, PathBuf};
 

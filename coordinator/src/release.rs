@@ -22,6 +22,13 @@ pub enum Release {
     Answer(Box<dyn FnOnce() + Send>),
 }
 
+impl Release {
+    /// Whether it only says that this coordinator lives: no fact comes before it.
+    pub fn is_sign_of_life(&self) -> bool {
+        matches!(self, Release::Send(_, FromCoordinator::HeartbeatAck { .. }))
+    }
+}
+
 impl std::fmt::Debug for Release {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

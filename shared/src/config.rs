@@ -29,8 +29,10 @@ pub struct BalancerConfig {
     pub enable_cost_benefit_analysis: bool,
     /// Treat kinds of hardware differently.
     pub enable_hardware_specific_strategies: bool,
-    /// Foresee how warm a machine gets, and that it slows down then.
+    /// Foresee how warm a machine gets, and that it slows down then; count joules.
     pub enable_resource_efficiency: bool,
+    /// How many seconds of a task's time saving a kilojoule is worth; 0 where only time counts.
+    pub energy_weight: f64,
     /// How fast the thresholds follow.
     pub threshold_adjustment_rate: f64,
     /// How far ahead to predict, in seconds.
@@ -52,6 +54,7 @@ impl Default for BalancerConfig {
             enable_cost_benefit_analysis: true,
             enable_hardware_specific_strategies: true,
             enable_resource_efficiency: true,
+            energy_weight: 0.0,
             threshold_adjustment_rate: 0.05,
             prediction_window_s: 180.0,
         }
@@ -111,6 +114,9 @@ impl BalancerConfig {
         }
         if self.utilization_threshold_low >= self.utilization_threshold_high {
             return Some("utilization_threshold_low must be below utilization_threshold_high".into());
+        }
+        if !(0.0..=1e6).contains(&self.energy_weight) {
+            return Some("energy_weight must be from 0 to 1000000 seconds for a kilojoule".into());
         }
         if !share.contains(&self.threshold_adjustment_rate) {
             return Some("threshold_adjustment_rate must be from 0 to 1".into());

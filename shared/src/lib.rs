@@ -11,6 +11,7 @@ pub mod hardware;
 pub mod id;
 pub mod outcome;
 pub mod output;
+pub mod planted;
 pub mod protocol;
 pub mod requirement;
 pub mod task;

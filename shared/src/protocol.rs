@@ -345,6 +345,9 @@ pub struct Start {
     /// The kind of hardware it runs on.
     #[serde(default)]
     pub hardware: HardwareKind,
+    /// The device it runs on, by its place in the worker's inventory; absent on the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<u32>,
     /// Tests of the chunk that already have their result, by index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<u32>,

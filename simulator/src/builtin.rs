@@ -9,6 +9,7 @@ mod draft;
 mod fleets;
 mod loads;
 mod troubles;
+mod twin;
 
 use crate::{Scenario, SimError};
 pub(crate) use chance::Chance;
@@ -69,6 +70,7 @@ pub const ALL: &[Builtin] = &[
     builtin("gpu-batch-3000", "3,000 trainings at once on three generations of GPUs", fleets::gpu_batch_3000),
     builtin("livelock", "2 machines, 2 tasks without checkpoints: moving them for balance never ends", troubles::livelock),
     builtin("constant-load", "load 0.6 on equal machines", loads::constant_load),
+    builtin("real-twin", "four unlike machines that real daemons can play in a few minutes", twin::real_twin),
 ];
 
 const fn builtin(name: &'static str, about: &'static str, make: fn(&mut Chance) -> Draft) -> Builtin {

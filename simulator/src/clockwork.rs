@@ -54,17 +54,28 @@ pub enum Alarm {
 }
 
 /// The happenings to come.
-#[derive(Debug, Default)]
-pub struct Clockwork {
-    due: BTreeMap<(Time, u64), Happening>,
+#[derive(Debug)]
+pub struct Clockwork<H> {
+    due: BTreeMap<(Time, u64), H>,
     set: u64,
 }
 
-impl Clockwork {
+impl<H> Default for Clockwork<H> {
+    fn default() -> Self {
+        Self { due: BTreeMap::new(), set: 0 }
+    }
+}
+
+impl<H> Clockwork<H> {
     /// Lets `what` happen at `at`.
-    pub fn set(&mut self, at: Time, what: Happening) {
+    pub fn set(&mut self, at: Time, what: H) {
         self.set += 1;
         self.due.insert((at, self.set), what);
+    }
+
+    /// Takes back what is not wanted.
+    pub fn retain(&mut self, is_wanted: impl Fn(&H) -> bool) {
+        self.due.retain(|_, what| is_wanted(what));
     }
 
     /// The time of the next happening.
@@ -73,7 +84,7 @@ impl Clockwork {
     }
 
     /// Takes the next happening that is not after `now`.
-    pub fn pop(&mut self, now: Time) -> Option<Happening> {
+    pub fn pop(&mut self, now: Time) -> Option<H> {
         self.next().filter(|at| *at <= now)?;
         self.due.pop_first().map(|(_, what)| what)
     }

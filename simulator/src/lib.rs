@@ -10,6 +10,7 @@ mod clockwork;
 pub mod command;
 pub mod compare;
 mod export;
+pub mod faults;
 mod fleet;
 mod holding;
 pub mod journal;

@@ -16,7 +16,7 @@ pub struct World<'a> {
     /// The time.
     pub now: Time,
     /// What is going to happen.
-    pub clockwork: Clockwork,
+    pub clockwork: Clockwork<Happening>,
     /// The network.
     pub network: Network,
     /// What happened.

@@ -31,11 +31,19 @@ pub struct Used {
 impl Daemons {
     /// Starts a coordinator.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a coordinator with more arguments than those that every one has.
+    pub async fn start_with(more: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let announce = folder.path().join("url");
         let mut command = Command::new(program("coordinator")?);
         command.args(["--port", "0", "--exit-with-parent", "--announce"]).arg(&announce);
-        command.arg("--db-path").arg(folder.path().join("metrics.duckdb"));
+        if !more.contains(&"--db-path") {
+            command.arg("--db-path").arg(folder.path().join("metrics.duckdb"));
+        }
+        command.args(more);
         let coordinator = spawn(command, folder.path(), "coordinator")?;
         let mut started = Self { coordinator, workers: Vec::new(), folder, url: String::new(), http: reqwest::Client::new() };
         let deadline = Instant::now() + START;
@@ -55,12 +63,29 @@ impl Daemons {
     /// Starts workers and waits until all of them are ready.
     pub async fn add_workers(&mut self, workers: u32, slots: u32) -> Result<()> {
         for number in 1..=workers {
-            let name = format!("bench-{number}");
-            let mut command = Command::new(program("worker")?);
-            command.args(["--exit-with-parent", "--coordinator", &self.url, "--name", &name, "--slots", &slots.to_string()]);
-            command.arg("--work-dir").arg(self.folder.path().join(&name));
-            self.workers.push(spawn(command, self.folder.path(), &name)?);
+            let url = self.url.clone();
+            self.add_worker(&format!("bench-{number}"), &url, slots)?;
         }
+        self.wait_for_workers(workers).await
+    }
+
+    /// Starts a worker that finds the coordinator at `url`.
+    pub fn add_worker(&mut self, name: &str, url: &str, slots: u32) -> Result<()> {
+        let work_dir = self.folder.path().join(name);
+        self.add_worker_in(&work_dir, name, url, slots)
+    }
+
+    /// Starts a worker that keeps its files in `work_dir`.
+    pub fn add_worker_in(&mut self, work_dir: &Path, name: &str, url: &str, slots: u32) -> Result<()> {
+        let mut command = Command::new(program("worker")?);
+        command.args(["--exit-with-parent", "--coordinator", url, "--name", name, "--slots", &slots.to_string()]);
+        command.arg("--work-dir").arg(work_dir);
+        self.workers.push(spawn(command, self.folder.path(), name)?);
+        Ok(())
+    }
+
+    /// Waits until this many workers are ready.
+    pub async fn wait_for_workers(&self, workers: u32) -> Result<()> {
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {
             let status = self.get("/status").await?;
@@ -69,7 +94,7 @@ impl Daemons {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        bail!("the workers did not join within {} s: {}", START.as_secs(), self.log("bench-1"))
+        bail!("the workers did not join within {} s", START.as_secs())
     }
 
     /// The JSON at a path of the coordinator.
@@ -78,9 +103,14 @@ impl Daemons {
         Ok(answer.error_for_status()?.json().await?)
     }
 
+    /// Submits tasks; the answer as it is.
+    pub async fn try_submit(&self, tasks: &[shared::api::TaskRequest]) -> Result<reqwest::Response> {
+        self.http.post(format!("{}/api/tasks", self.url)).json(tasks).send().await.context("submitting tasks")
+    }
+
     /// Submits tasks; their numbers.
     pub async fn submit(&self, tasks: &[shared::api::TaskRequest]) -> Result<Vec<u64>> {
-        let answer = self.http.post(format!("{}/api/tasks", self.url)).json(tasks).send().await.context("submitting tasks")?;
+        let answer = self.try_submit(tasks).await?;
         let accepted: shared::api::Accepted = answer.error_for_status()?.json().await?;
         Ok(accepted.task_ids.into_iter().map(|id| id.0).collect())
     }
@@ -120,7 +150,7 @@ impl Drop for Daemons {
 }
 
 /// The program of this name that was built beside this one.
-fn program(name: &str) -> Result<PathBuf> {
+pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program")?;
     let found = own.with_file_name(name);
     if !found.exists() {
@@ -129,8 +159,13 @@ fn program(name: &str) -> Result<PathBuf> {
     Ok(found)
 }
 
-fn spawn(mut command: Command, folder: &Path, name: &str) -> Result<Child> {
-    let log = std::fs::File::create(folder.join(format!("{name}.log"))).context("making a log file")?;
+/// Starts a daemon that ends with this program; what it says goes to `NAME.log` in `folder`.
+pub fn spawn(mut command: Command, folder: &Path, name: &str) -> Result<Child> {
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join(format!("{name}.log")))
+        .context("making a log file")?;
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).env("RUST_LOG", "warn").env_remove("EVENKEEL_TOKEN");
     command.spawn().with_context(|| format!("starting {name}"))
 }

@@ -1,23 +1,27 @@
 //! The loop that owns the core: takes what happened, reads the clock once, and does what the core orders.
 
-use crate::clock::Clock;
-use crate::disk::{Disk, Order};
-use crate::output::OutputSink;
-use crate::runner::{self, Surroundings};
+mod attempts;
+
+use crate::clock;
+use crate::disk::Disk;
+use crate::files::Blobs;
+use crate::output::OutputReader;
+use crate::runner::wire::{Exit, Kept};
+use crate::runners::{RunnerId, Runners, Said};
 use crate::session::{Batch, Report, Session};
 use crate::settings::Settings;
-use crate::workdir::{Identity, Stored};
+use crate::workdir::{Identity, WorkDir};
 use anyhow::{Result, anyhow};
-use shared::bytes::Bytes;
 use shared::id::Attempt;
 use shared::outcome::Outcome;
-use shared::protocol::{FromWorker, LOG_CHUNK_BYTES_MAX, Start};
+use shared::protocol::{FromWorker, Start};
+use shared::time::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use worker_core::{Effect, Event, Note, Stop, Worker};
 
 /// Frames that wait for the core; a socket is read no faster than this.
@@ -29,55 +33,63 @@ const KILL_MAX: Duration = Duration::from_secs(15);
 /// Events taken at a time.
 const EVENTS_AT_A_TIME: usize = 256;
 
+/// What tasks beside the loop work with.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where everything is kept.
+    pub work: Arc<WorkDir>,
+    /// Files by content.
+    pub blobs: Arc<Blobs>,
+    /// Where what happens is told.
+    pub events: mpsc::Sender<Event>,
+}
+
 /// The daemon.
 pub struct Driver {
     core: Worker,
-    clock: Clock,
     settings: Settings,
     identity: Identity,
-    around: Arc<Surroundings>,
+    around: Surroundings,
+    runners: Runners,
     disk: Disk,
     to_reports: mpsc::Sender<(u64, Report)>,
     reports: mpsc::Receiver<(u64, Report)>,
+    to_ready: mpsc::Sender<Ready>,
+    ready: mpsc::Receiver<Ready>,
     session: Option<Session>,
     generation: u64,
-    running: BTreeMap<Attempt, Running>,
-    outputs: BTreeMap<Attempt, OutputSink>,
+    /// Attempts whose files are being fetched, or whose state is being sent.
+    fetching: BTreeMap<Attempt, JoinHandle<()>>,
+    outputs: BTreeMap<Attempt, OutputReader>,
     batch: Batch,
     pending: VecDeque<Event>,
     stop: Option<Stop>,
     complaint: Option<String>,
 }
 
-struct Running {
-    order: watch::Sender<Option<Duration>>,
-    task: JoinHandle<()>,
-}
+/// An attempt whose folder is ready, or why it is not; and when it was ordered.
+type Ready = (Start, Time, Result<(), Outcome>);
 
 impl Driver {
-    /// A daemon around `core`; `outputs` are what an earlier life kept.
-    pub fn new(
-        core: Worker,
-        clock: Clock,
-        settings: Settings,
-        identity: Identity,
-        around: Arc<Surroundings>,
-        outputs: BTreeMap<Attempt, OutputSink>,
-    ) -> Self {
+    /// A daemon around `core`.
+    pub fn new(core: Worker, settings: Settings, identity: Identity, around: Surroundings, runners: Runners) -> Self {
         let (to_reports, reports) = mpsc::channel(REPORTS_MAX);
+        let (to_ready, ready) = mpsc::channel(REPORTS_MAX);
         Self {
             core,
-            clock,
             settings,
             identity,
             disk: Disk::start(around.work.clone()),
             around,
+            runners,
             to_reports,
             reports,
+            to_ready,
+            ready,
             session: None,
             generation: 0,
-            running: BTreeMap::new(),
-            outputs,
+            fetching: BTreeMap::new(),
+            outputs: BTreeMap::new(),
             batch: Batch::default(),
             pending: VecDeque::new(),
             stop: None,
@@ -85,16 +97,37 @@ impl Driver {
         }
     }
 
+    /// What an earlier life left: what of it has stopped or ended is told to the core.
+    pub fn take_over(&mut self, kept: Vec<Kept>, left: Vec<Exit>) {
+        for kept in kept {
+            let attempt = kept.attempt;
+            self.output(attempt).total = kept.log_bytes;
+            if let Some(exit) = kept.exit {
+                self.ended(exit);
+            } else if let Some(is_saved) = kept.stopped {
+                self.pending.push_back(Event::Stopped { attempt, is_saved });
+            }
+        }
+        for exit in left {
+            self.ended(exit);
+        }
+    }
+
     /// Runs until the core says stop. A second order to stop on `orders` ends it at once.
-    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, mut orders: mpsc::Receiver<()>) -> Result<()> {
+    pub async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        mut said: mpsc::Receiver<(RunnerId, Said)>,
+        mut orders: mpsc::Receiver<()>,
+    ) -> Result<()> {
         let mut told = false;
         self.pending.push_back(Event::Woke);
         loop {
             self.work_off().await?;
             if let Some(stop) = self.stop.take() {
-                return self.finish(stop, events).await;
+                return self.finish(stop, said).await;
             }
-            let wait = self.core.next_wakeup().map_or(SLEEP_MAX, |time| self.clock.until(time).min(SLEEP_MAX));
+            let wait = self.core.next_wakeup().map_or(SLEEP_MAX, |time| clock::until(time).min(SLEEP_MAX));
             tokio::select! {
                 Some((generation, report)) = self.reports.recv() => {
                     self.reported(generation, report);
@@ -103,16 +136,18 @@ impl Driver {
                         self.reported(generation, report);
                     }
                 }
-                Some(event) = events.recv() => {
-                    self.pending.push_back(event);
+                Some((runner, what)) = said.recv() => {
+                    self.heard(runner, what).await?;
                     for _ in 0..EVENTS_AT_A_TIME {
-                        let Ok(event) = events.try_recv() else { break };
-                        self.pending.push_back(event);
+                        let Ok((runner, what)) = said.try_recv() else { break };
+                        self.heard(runner, what).await?;
                     }
                 }
+                Some(ready) = self.ready.recv() => self.prepared(ready),
+                Some(event) = events.recv() => self.pending.push_back(event),
                 Some(()) = orders.recv() => {
                     if told {
-                        return self.finish(Stop::Left, events).await;
+                        return self.finish(Stop::Left, said).await;
                     }
                     told = true;
                     tracing::info!("told to stop: ending what runs; once more to stop at once");
@@ -152,14 +187,12 @@ impl Driver {
     async fn work_off(&mut self) -> Result<()> {
         let mut effects = Vec::new();
         while let Some(event) = self.pending.pop_front() {
-            if let Event::Ended { attempt, .. } = &event {
-                self.running.remove(attempt);
-            }
-            self.core.step(self.clock.now(), event, &mut effects);
+            self.core.step(clock::now(), event, &mut effects);
             for effect in effects.drain(..) {
                 self.perform(effect).await?;
             }
         }
+        self.runners.flush();
         self.flush();
         Ok(())
     }
@@ -205,20 +238,19 @@ impl Driver {
             Effect::Send(message @ (FromWorker::Log { .. } | FromWorker::Finished { .. })) => self.batch.bulk.push(message),
             Effect::Send(message) => self.batch.control.push(message),
             Effect::SendLog { attempt, from, bytes_max } => self.send_log(attempt, from, bytes_max),
+            Effect::Lease { until } => self.runners.lease(until),
             Effect::Run(start) => self.start(start),
-            Effect::End { attempt, grace } => {
-                if let Some(running) = self.running.get(&attempt) {
-                    running.order.send_replace(Some(grace));
-                }
+            Effect::Save { attempt, until } => self.runners.save(attempt, until),
+            Effect::Store { attempt } => self.store(attempt),
+            Effect::Resume { attempt } => {
+                self.stop_fetching(attempt);
+                self.runners.resume(attempt);
             }
-            Effect::Persist { attempt, outcome, tests } => {
-                let log_bytes = self.outputs.get(&attempt).map_or(0, OutputSink::total);
-                self.disk.order(Order::Store(Box::new(Stored { attempt, outcome, tests, log_bytes }))).await;
-            }
-            Effect::Forget { attempt } => self.disk.order(Order::Forget(attempt)).await,
+            Effect::End { attempt, grace, reason } => self.end(attempt, grace, reason),
+            Effect::Forget { attempt } => self.runners.forget(attempt).await,
             Effect::Discard { attempt } => {
                 self.outputs.remove(&attempt);
-                self.disk.order(Order::Discard(attempt)).await;
+                self.disk.discard(attempt).await;
             }
             Effect::Note(note) => self.note(note),
             Effect::Stop(stop) => self.stop = Some(stop),
@@ -233,91 +265,28 @@ impl Driver {
                 tracing::info!("{note} with {}", self.settings.endpoint.authority);
             }
             Note::Refused { .. } | Note::GaveUp { .. } => self.complain(note.to_string()),
-            Note::LeaseEnded { .. } | Note::TimedOut { .. } | Note::Ignored { .. } => tracing::warn!("{note}"),
+            Note::LeaseEnded { .. }
+            | Note::TimedOut { .. }
+            | Note::NotStored { .. }
+            | Note::NotSaved { .. }
+            | Note::Ignored { .. } => tracing::warn!("{note}"),
             Note::Disowned { .. } => tracing::info!("{note}"),
         }
     }
 
-    fn start(&mut self, start: Start) {
-        let attempt = start.attempt;
-        let sink = OutputSink::new(self.around.work.output(attempt));
-        self.outputs.insert(attempt, sink.clone());
-        let (order, ordered) = watch::channel(None);
-        let task = tokio::spawn(runner::run(start, sink, self.around.clone(), ordered));
-        self.running.insert(attempt, Running { order, task });
-    }
-
-    /// Reads output from its spool. It was written moments ago or is at most as long as one credit, so this does not wait
-    /// for long; a spool that cannot be read counts as told, for no one else will read it either.
-    fn send_log(&mut self, attempt: Attempt, from: u64, bytes_max: u64) {
-        let (mut cursor, mut left) = (from, bytes_max);
-        while left > 0 {
-            let read = self.outputs.get(&attempt).map(|sink| sink.read_at(cursor, (left as usize).min(LOG_CHUNK_BYTES_MAX)));
-            match read {
-                Some(Ok(Some((offset, bytes)))) => {
-                    cursor = offset + bytes.len() as u64;
-                    left -= bytes.len() as u64;
-                    self.batch.bulk.push(FromWorker::Log { attempt, offset, bytes: Bytes(bytes) });
-                }
-                Some(Ok(None)) | None => {
-                    cursor = from + bytes_max;
-                    break;
-                }
-                Some(Err(error)) => {
-                    tracing::warn!(%attempt, %error, "kept output cannot be read and is passed over");
-                    cursor = from + bytes_max;
-                    break;
-                }
-            }
-        }
-        self.pending.push_front(Event::LogSent { attempt, until: cursor });
-    }
-
-    /// Ends everything: sessions, attempts, the disk's thread.
-    async fn finish(mut self, stop: Stop, mut events: mpsc::Receiver<Event>) -> Result<()> {
+    /// Ends everything: sessions, runners with their attempts, the disk's thread.
+    async fn finish(mut self, stop: Stop, mut said: mpsc::Receiver<(RunnerId, Said)>) -> Result<()> {
         self.flush();
         if let Some(session) = self.session.take() {
             session.close().await;
         }
-        for running in self.running.values() {
-            running.order.send_replace(Some(Duration::ZERO));
-        }
-        let running: Vec<JoinHandle<()>> = std::mem::take(&mut self.running).into_values().map(|running| running.task).collect();
-        let all = async {
-            for task in running {
-                let _ = task.await;
-            }
-        };
         // What they still have to say is heard by no one, but must not hold them up.
-        let unheard = async { while events.recv().await.is_some() {} };
-        tokio::select! {
-            ended = timeout(KILL_MAX, all) => if ended.is_err() {
-                tracing::error!("some processes could not be killed within {} s", KILL_MAX.as_secs());
-            },
-            () = unheard => {}
-        }
-        self.around.warm.close().await;
+        let unheard = async { while said.recv().await.is_some() {} };
+        tokio::join!(self.runners.leave(KILL_MAX), unheard);
         self.disk.finish().await;
         match stop {
             Stop::Left => Ok(()),
             stop @ (Stop::Refused { .. } | Stop::OtherCluster { .. } | Stop::OldEpoch { .. }) => Err(anyhow!("{stop}")),
         }
-    }
-}
-
-/// Why an attempt that never ran has no output: it is the outcome that says it.
-pub fn outputs_of(stored: &[Stored], path: impl Fn(Attempt) -> std::path::PathBuf) -> BTreeMap<Attempt, OutputSink> {
-    let reopen = |one: &Stored| OutputSink::reopen(path(one.attempt), one.log_bytes).ok().map(|sink| (one.attempt, sink));
-    stored.iter().filter_map(reopen).collect()
-}
-
-/// A result kept by an earlier life, as the core takes it.
-pub fn leftover(stored: Stored, readable: Option<&OutputSink>) -> worker_core::Leftover {
-    let outcome: Outcome = stored.outcome;
-    worker_core::Leftover {
-        attempt: stored.attempt,
-        outcome,
-        tests: stored.tests,
-        log_bytes: readable.map_or(0, OutputSink::total),
     }
 }

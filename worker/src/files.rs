@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use shared::id::Digest;
 use shared::outcome::Failure;
 use shared::task::{FileEntry, Manifest};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -17,6 +18,8 @@ use std::time::SystemTime;
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 /// Downloads at a time for one attempt.
 const FETCHES_AT_A_TIME: usize = 4;
+/// Digests asked about in one request.
+const ASKED_AT_ONCE: usize = 10_000;
 /// What the cache holds after a start of the daemon, at most.
 pub const CACHE_BYTES_MAX: u64 = 10 << 30;
 
@@ -47,6 +50,22 @@ pub enum FilesError {
         /// How it shows.
         why: String,
     },
+    /// The coordinator did not take it.
+    #[error("bringing blob {digest} to the coordinator: {why}")]
+    Bring {
+        /// Which.
+        digest: Digest,
+        /// What happened.
+        why: String,
+    },
+    /// Something in a saved state cannot be kept by content.
+    #[error("{path} cannot be part of a saved state: {why}; keep it outside of EVENKEEL_CHECKPOINT_DIR", path = path.display())]
+    Unfit {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The disk of this worker failed.
     #[error("keeping files in {path}: {source}", path = path.display())]
     Disk {
@@ -62,7 +81,11 @@ impl FilesError {
     pub fn failure(&self) -> Failure {
         match self {
             FilesError::Outside { .. } => Failure::Refused,
-            FilesError::Fetch { .. } | FilesError::Corrupt { .. } | FilesError::Disk { .. } => Failure::Infra,
+            FilesError::Fetch { .. }
+            | FilesError::Corrupt { .. }
+            | FilesError::Bring { .. }
+            | FilesError::Unfit { .. }
+            | FilesError::Disk { .. } => Failure::Infra,
         }
     }
 }
@@ -142,13 +165,47 @@ impl Blobs {
         renamed.map(|()| kept)
     }
 
+    /// Brings to the coordinator what it lacks of `sources`, and then the list `whole` under its name: what is named by a
+    /// list that is there, is there.
+    pub async fn bring(&self, sources: &BTreeMap<Digest, PathBuf>, name: Digest, whole: &[u8]) -> Result<(), FilesError> {
+        let failed = |why: reqwest::Error| FilesError::Bring { digest: name, why: why.to_string() };
+        let digests: Vec<Digest> = sources.keys().copied().collect();
+        let mut missing: Vec<Digest> = Vec::new();
+        for asked in digests.chunks(ASKED_AT_ONCE) {
+            let request = self.authorised(self.client.post(format!("{}/api/blobs/missing", self.url))).json(&asked);
+            let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+            missing.extend(answer.json::<Vec<Digest>>().await.map_err(failed)?);
+        }
+        for digest in missing {
+            let Some(path) = sources.get(&digest) else { continue };
+            let disk = |source| FilesError::Disk { path: path.clone(), source };
+            self.upload(digest, tokio::fs::File::open(path).await.map_err(disk)?).await?;
+        }
+        self.upload(name, whole.to_vec()).await
+    }
+
+    async fn upload(&self, digest: Digest, content: impl Into<reqwest::Body>) -> Result<(), FilesError> {
+        let failed = |why: String| FilesError::Bring { digest, why };
+        let request = self.authorised(self.client.put(format!("{}/api/blobs/{digest}", self.url))).body(content);
+        let answer = request.send().await.map_err(|error| failed(error.to_string()))?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        let status = answer.status();
+        Err(failed(format!("it answered {status}: {}", answer.text().await.unwrap_or_default())))
+    }
+
+    fn authorised(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.token {
+            Some(token) => request.header("authorization", token.bearer()),
+            None => request,
+        }
+    }
+
     async fn download(&self, digest: Digest, bytes_max: u64, to: &Path) -> Result<(), FilesError> {
         let failed = |why: String| FilesError::Fetch { digest, why };
         let disk = |source| FilesError::Disk { path: to.into(), source };
-        let mut request = self.client.get(format!("{}/api/blobs/{digest}", self.url));
-        if let Some(token) = &self.token {
-            request = request.header("authorization", token.bearer());
-        }
+        let request = self.authorised(self.client.get(format!("{}/api/blobs/{digest}", self.url)));
         let mut response = request.send().await.map_err(|error| failed(error.to_string()))?;
         if !response.status().is_success() {
             return Err(failed(format!("it answered {}", response.status())));

@@ -11,16 +11,23 @@ struct Command {
     args: worker::Args,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let command = Command::parse();
+fn main() -> ExitCode {
+    let args = Command::parse().args;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match worker::run(command.args).await {
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn run(args: worker::Args) -> anyhow::Result<()> {
+    match args.runner {
+        Some(dir) => worker::run_runner(&dir, args.slots),
+        // One thread: it only passes things on, and handing them from thread to thread costs more than that.
+        None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(worker::run(args)),
     }
 }

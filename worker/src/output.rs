@@ -1,5 +1,5 @@
-//! Where the output of an attempt goes: a spool file that keeps its head and its tail, written by a pump and read by
-//! whoever sends it on.
+//! Where the output of an attempt goes: a spool file that keeps its head and its tail, written by a pump in the runner and
+//! read by the daemon, which sends it on.
 //!
 //! Memory is constant whatever is written: a chunk is in the file before the next one is read.
 
@@ -46,18 +46,6 @@ impl OutputSink {
     /// A spool that keeps as much as `window` says.
     pub fn with_window(path: impl Into<PathBuf>, window: Window) -> Self {
         Self { inner: Arc::new(Inner { path: path.into(), window, grown: Notify::new(), spool: Mutex::default() }) }
-    }
-
-    /// The spool that an earlier life of the daemon left at `path` after `total` bytes.
-    pub fn reopen(path: impl Into<PathBuf>, total: u64) -> io::Result<Self> {
-        let sink = Self::new(path);
-        if total > 0 {
-            let file = File::options().read(true).write(true).open(&sink.inner.path)?;
-            let mut spool = sink.lock();
-            spool.file = Some(file);
-            spool.total = total;
-        }
-        Ok(sink)
     }
 
     /// Appends `bytes`. A disk that refuses them costs output, never the attempt: see [`OutputSink::failure`].
@@ -131,12 +119,67 @@ impl Spool {
             Some(file) => file,
             none => none.insert(File::options().read(true).write(true).create(true).truncate(true).open(path)?),
         };
+        let total = self.total + bytes.len() as u64;
+        if total > capacity(window) {
+            // Readers in other processes look at it after they have read, so it is written before.
+            file.write_all_at(&total.to_le_bytes(), capacity(window))?;
+        }
         for piece in window.place(self.total, bytes.len() as u64) {
             let from = (piece.offset - self.total) as usize;
             file.write_all_at(&bytes[from..from + piece.bytes as usize], piece.at)?;
         }
-        self.total += bytes.len() as u64;
+        self.total = total;
         Ok(())
+    }
+}
+
+/// Bytes of output in a full spool. Behind them lies how much has been given a place, once something was overwritten.
+fn capacity(window: Window) -> u64 {
+    window.head_bytes + window.tail_bytes
+}
+
+/// Reads a spool that another process writes.
+#[derive(Debug)]
+pub struct OutputReader {
+    path: PathBuf,
+    window: Window,
+    file: Option<File>,
+    /// Bytes that are known to be there.
+    pub total: u64,
+}
+
+impl OutputReader {
+    /// The spool at `path`, which may not be there yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, window: WINDOW, file: None, total: 0 }
+    }
+
+    /// At most `bytes_max` bytes from `cursor`, as [`OutputSink::read_at`] gives them.
+    ///
+    /// # Errors
+    /// The spool is gone or unreadable.
+    pub fn read_at(&mut self, mut cursor: u64, bytes_max: usize) -> io::Result<Option<(u64, Vec<u8>)>> {
+        while let Some(piece) = self.window.next(cursor, self.total, bytes_max as u64) {
+            let file = match &mut self.file {
+                Some(file) => file,
+                none => none.insert(File::open(&self.path)?),
+            };
+            let mut bytes = vec![0; piece.bytes as usize];
+            file.read_exact_at(&mut bytes, piece.at)?;
+            let mut placed = [0; 8];
+            match file.read_exact_at(&mut placed, capacity(self.window)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Some((piece.offset, bytes))),
+                Err(error) => return Err(error),
+            }
+            // What was read may have been overwritten meanwhile, and not all of what came in its place is told yet.
+            let gap = self.window.gap(u64::from_le_bytes(placed));
+            if !(gap.start..gap.end).contains(&piece.offset) {
+                return Ok(Some((piece.offset, bytes)));
+            }
+            cursor = gap.end;
+        }
+        Ok(None)
     }
 }
 
@@ -177,7 +220,7 @@ mod tests {
         let bytes: Vec<u8> = read.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
         assert_eq!(bytes, [0, 1, 2, 3, 92, 93, 94, 95, 96, 97, 98, 99]);
         assert_eq!(read[1].0, 92, "the jump in the offset is the gap");
-        assert_eq!(std::fs::metadata(sink.path()).expect("the spool exists").len(), 12);
+        assert_eq!(std::fs::metadata(sink.path()).expect("the spool exists").len(), 12 + 8, "and the counter behind it");
     }
 
     #[test]
@@ -189,12 +232,22 @@ mod tests {
     }
 
     #[test]
-    fn a_later_life_reads_what_an_earlier_one_kept() {
+    fn another_process_reads_what_is_kept_and_never_what_took_its_place() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("out");
-        OutputSink::new(&path).write(b"before the crash");
-        let again = OutputSink::reopen(&path, 16).expect("the file is there");
-        assert_eq!(again.read_at(7, 100).expect("readable"), Some((7, b"the crash".to_vec())));
-        assert!(OutputSink::reopen(dir.path().join("gone"), 5).is_err());
+        let window = Window { head_bytes: 4, tail_bytes: 8 };
+        let sink = OutputSink::with_window(&path, window);
+        let mut reader = OutputReader { window, ..OutputReader::new(path) };
+        assert_eq!(reader.read_at(0, 9).expect("nothing is there yet"), None);
+        (0..10u8).for_each(|byte| sink.write(&[byte]));
+        reader.total = 10;
+        assert_eq!(reader.read_at(2, 9).expect("readable"), Some((2, vec![2, 3])));
+        assert_eq!(reader.read_at(4, 9).expect("readable"), Some((4, vec![4, 5, 6, 7, 8, 9])));
+        (10..15u8).for_each(|byte| sink.write(&[byte]));
+        // It was told of ten bytes only, and of those in the ring 4, 5 and 6 are overwritten.
+        assert_eq!(reader.read_at(4, 2).expect("readable"), Some((7, vec![7, 8])));
+        (15..100u8).for_each(|byte| sink.write(&[byte]));
+        assert_eq!(reader.read_at(4, 2).expect("readable"), None, "nothing of the ten bytes in the ring is left");
+        assert_eq!(reader.read_at(0, 9).expect("readable"), Some((0, vec![0, 1, 2, 3])));
     }
 }

@@ -1,11 +1,12 @@
 //! Processes as attempts need them: a leader in a process group of its own, its output in a spool, and an end that
 //! leaves nothing behind.
 //!
-//! Every process of an attempt inherits [`COOKIE`]. The daemon is the sub-reaper of what it starts, so whatever outlives
-//! its parent becomes a child of the daemon and is found there, even after `setsid` or a double fork.
+//! Every process of an attempt inherits [`COOKIE`]. The runner is the sub-reaper of what it starts, so whatever outlives
+//! its parent becomes a child of the runner and is found there, even after `setsid` or a double fork.
 
 mod descent;
-mod reap;
+mod ended;
+pub(crate) mod reap;
 
 use crate::output::OutputSink;
 use nix::sys::signal::{Signal, killpg};
@@ -21,11 +22,12 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::ChildStdin;
-use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 pub use descent::Traces;
+use ended::Ended;
+pub use reap::become_reaper;
 
 /// The variable by which the processes of an attempt are known.
 pub const COOKIE: &str = "EVENKEEL_COOKIE";
@@ -109,7 +111,7 @@ pub struct Group {
     cleared: Option<bool>,
     stdin: Option<ChildStdin>,
     pump: Option<JoinHandle<()>>,
-    child_ended: SignalStream,
+    ended: Ended,
 }
 
 impl Group {
@@ -123,8 +125,6 @@ impl Group {
         }
         let program = find(word, &launch.dir, launch.env.get(OsStr::new("PATH")))?;
         reap::become_reaper();
-        // Listening begins before the start: an end cannot be missed.
-        let child_ended = signal(SignalKind::child()).map_err(system)?;
         let (reader, writer) = io::pipe().map_err(system)?;
         let mut command = std::process::Command::new(&program);
         command
@@ -144,6 +144,14 @@ impl Group {
         drop(command);
         let pid = Pid::from_raw(child.id().cast_signed());
         let stdin = child.stdin.take();
+        let ended = match Ended::of(pid) {
+            Ok(ended) => ended,
+            Err(error) => {
+                let _ = killpg(pid, Signal::SIGKILL);
+                reap::collect(pid, 0.0);
+                return Err(system(error));
+            }
+        };
         let mut group = Group {
             pid,
             traces: Traces { group: Some(pid.as_raw()), cookie: cookie.into(), known: BTreeSet::new() },
@@ -152,7 +160,7 @@ impl Group {
             cleared: None,
             stdin: None,
             pump: None,
-            child_ended,
+            ended,
         };
         // From here on an error drops the group, and with it the process.
         group.stdin = stdin.map(ChildStdin::from_std).transpose().map_err(system)?;
@@ -175,13 +183,21 @@ impl Group {
     /// way and called again.
     pub async fn wait(&mut self) -> Exit {
         while !self.leader_ended() {
-            self.child_event(Duration::from_secs(1)).await;
+            self.ended.wait().await;
         }
         // The ended leader still holds its number, so the group cannot be another's.
         let _ = killpg(self.pid, Signal::SIGKILL);
         let exit = self.collect();
         self.clear().await;
         exit
+    }
+
+    /// Asks the processes of the group to end, and no more.
+    pub fn terminate(&self) {
+        // A leader that was collected may have left its number to another.
+        if self.exit.is_none() && !self.leader_ended() {
+            let _ = killpg(self.pid, Signal::SIGTERM);
+        }
     }
 
     /// Ends the attempt: SIGTERM to its group and, when something is left after `grace`, SIGKILL to every process of it.
@@ -196,7 +212,7 @@ impl Group {
         if !grace.is_zero() && !self.leader_ended() && killpg(self.pid, Signal::SIGTERM).is_ok() {
             let deadline = Instant::now() + grace;
             while !self.group_is_empty() && Instant::now() < deadline {
-                self.child_event(Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()))).await;
+                self.pause(Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()))).await;
             }
         }
         if self.exit.is_none() || !self.group_is_empty() {
@@ -204,7 +220,7 @@ impl Group {
         }
         let deadline = Instant::now() + CLEAR_MAX;
         while !self.leader_ended() && Instant::now() < deadline {
-            self.child_event(Duration::from_millis(20)).await;
+            self.pause(Duration::from_millis(20)).await;
         }
         if !self.leader_ended() {
             return false;
@@ -235,9 +251,13 @@ impl Group {
         *self.exit.get_or_insert_with(|| reap::collect(self.pid, self.started.elapsed().as_secs_f64()))
     }
 
-    async fn child_event(&mut self, at_most: Duration) {
-        // The time limit makes up for a signal that someone else in this process has swallowed.
-        let _ = timeout(at_most, self.child_ended.recv()).await;
+    /// Waits for the leader's end, or where that has come for what else may: others of the group.
+    async fn pause(&mut self, at_most: Duration) {
+        if self.leader_ended() {
+            sleep(at_most).await;
+        } else {
+            let _ = timeout(at_most, self.ended.wait()).await;
+        }
     }
 
     async fn clear(&mut self) -> bool {
@@ -279,7 +299,7 @@ impl Drop for Group {
     }
 }
 
-/// Kills what an earlier life of the daemon left of the attempts with these cookies; true when nothing is left.
+/// Kills what is left of the attempts with these cookies; true when nothing is left.
 pub fn kill_leftovers(cookies: impl IntoIterator<Item = String>) -> bool {
     let deadline = Instant::now() + CLEAR_MAX;
     let mut all_killed = true;

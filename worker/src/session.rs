@@ -22,6 +22,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// How long opening a socket may take.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// How long the system may go on sending to a coordinator that acknowledges nothing; by itself it would for a quarter of an
+/// hour.
+const UNHEARD_MAX: Duration = Duration::from_secs(20);
 /// Batches that wait for the socket; a coordinator that takes no more is left.
 const BATCHES_MAX: usize = 1024;
 /// How long the last frames may take when a session is closed.
@@ -98,6 +101,7 @@ async fn connect(endpoint: &Endpoint, encoding: Encoding) -> Result<Stream, Stri
     let at = |what: &dyn std::fmt::Display| format!("connecting to {}: {what}", endpoint.authority);
     let socket = TcpStream::connect(&endpoint.authority).await.map_err(|error| at(&error))?;
     socket.set_nodelay(true).map_err(|error| at(&error))?;
+    socket2::SockRef::from(&socket).set_tcp_user_timeout(Some(UNHEARD_MAX)).map_err(|error| at(&error))?;
     let mut request = endpoint.socket_url().into_client_request().map_err(|error| at(&error))?;
     let subprotocol = match encoding {
         Encoding::Json => SUBPROTOCOL_JSON,

@@ -7,7 +7,7 @@ mod libtest;
 mod pytest;
 mod report;
 mod step;
-mod warm;
+pub mod warm;
 
 pub use warm::WarmPool;
 
@@ -36,6 +36,8 @@ pub struct Context<'a> {
     pub results: mpsc::Sender<TestResult>,
     /// Holds a grace period once the attempt is to end.
     pub cancelled: watch::Receiver<Option<Duration>>,
+    /// Whether the attempt is to stop between two tests, where its framework can.
+    pub save: watch::Receiver<bool>,
     /// Tests that already have their result, by index.
     pub skip: Vec<u32>,
     /// The mark by which the processes of the attempt are found.
@@ -49,6 +51,8 @@ pub struct Context<'a> {
 enum Stop {
     /// The attempt was told to end, and its processes are gone.
     Cancelled,
+    /// The attempt was told to save: the tests that have ended are its state.
+    Saved,
     /// The framework itself could not run; nothing is known about the tests without a result.
     Infra(String),
     /// The command is to blame beyond what single results say.
@@ -60,9 +64,9 @@ enum Stop {
 /// A chunk without tests runs its targets, or its command, as a whole; its results carry their names.
 pub async fn run(chunk: &Chunk, cx: Context<'_>) -> Outcome {
     let began = Instant::now();
-    let Context { dir, scratch, env, output, results, cancelled, skip, cookie, warm } = cx;
+    let Context { dir, scratch, env, output, results, cancelled, save, skip, cookie, warm } = cx;
     let mut report = Report::new(chunk.tests.len(), &skip, results);
-    let mut steps = Steps::new(dir, scratch, env, output, cancelled, cookie);
+    let mut steps = Steps::new(dir, scratch, env, output, cancelled, save, cookie);
     let ran = match chunk.framework {
         Framework::Pytest => pytest::run(chunk, &mut steps, &mut report, warm).await,
         Framework::Libtest => libtest::run(chunk, &mut steps, &mut report).await,
@@ -72,6 +76,7 @@ pub async fn run(chunk: &Chunk, cx: Context<'_>) -> Outcome {
     };
     let (ended, message) = match ran {
         Err(Stop::Cancelled) => (Ended::Cancelled, None),
+        Err(Stop::Saved) => (Ended::Saved, None),
         Err(Stop::Infra(message)) => (Ended::Failed(Failure::Infra), Some(message)),
         Err(Stop::Test(message)) => (Ended::Failed(Failure::Test), Some(message)),
         Ok(()) if report.red() > 0 => {

@@ -1,32 +1,34 @@
-//! The work directory: who this worker is, results that were not acknowledged, and the folders of attempts.
+//! The work directory: who this worker is, the folders of attempts, and those of its runners.
 //!
 //! ```text
 //! lock            held while a daemon lives
 //! identity.json   made once; cluster and epoch are pinned in it
-//! outbox          results that were not acknowledged
-//! life            the daemon's newest life: with an attempt's name it is the cookie of its processes
+//! runners/ID/     a runner: socket, exits, log, warm/; with an attempt's name, ID is the cookie of its processes
 //! attempts/A/     home/, scratch/, checkpoint/, out
 //! spare/          clean folders of ended attempts, for the next ones
 //! blobs/          files of tasks by content
 //! ```
 
-use crate::journal::Journal;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use shared::id::{Attempt, AttemptNumber, BootNonce, ClusterId, Epoch, TaskId, WorkerId};
-use shared::outcome::{Outcome, TestResult};
+use shared::id::{Attempt, AttemptNumber, ClusterId, Epoch, TaskId, WorkerId};
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Where things lie in a work directory.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
 
 /// A work directory that this process alone uses.
 #[derive(Debug)]
 pub struct WorkDir {
-    root: PathBuf,
-    outbox: Mutex<Journal>,
-    /// Results an earlier life left, until they are asked for.
-    left: Mutex<Vec<Stored>>,
+    layout: Layout,
     spare: Mutex<Spare>,
     /// Held for as long as this value lives.
     _lock: File,
@@ -55,28 +57,13 @@ pub struct Identity {
     pub epoch_seen: Epoch,
 }
 
-/// One file of the outbox.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stored {
-    /// Of which attempt.
-    pub attempt: Attempt,
-    /// The result.
-    pub outcome: Outcome,
-    /// The results of its tests.
-    #[serde(default)]
-    pub tests: Vec<TestResult>,
-    /// Bytes of output that were kept.
-    #[serde(default)]
-    pub log_bytes: u64,
-}
-
 /// The name of an attempt in files: its numbers say all, so that no two attempts share one.
 pub fn file_name(attempt: Attempt) -> String {
     format!("{}-{}-{}", attempt.task, attempt.number.0 >> 32, attempt.number.ordinal())
 }
 
-/// By what the processes of an attempt are known.
-pub fn cookie(life: BootNonce, attempt: Attempt) -> String {
+/// By what the processes of an attempt are known that the runner `life` holds.
+pub fn cookie(life: &str, attempt: Attempt) -> String {
     format!("{life}-{}", file_name(attempt))
 }
 
@@ -87,12 +74,47 @@ fn attempt_of(name: &str) -> Option<Attempt> {
     parts.next().is_none().then_some(Attempt { task: TaskId(task), number })
 }
 
+impl Layout {
+    /// The work directory of the runner whose folder is `dir`.
+    pub fn around(dir: &Path) -> Option<Self> {
+        Some(Self { root: dir.parent()?.parent()?.to_owned() })
+    }
+
+    /// The folder of an attempt.
+    pub fn attempt(&self, attempt: Attempt) -> PathBuf {
+        self.root.join("attempts").join(file_name(attempt))
+    }
+
+    /// Where the output of an attempt is kept.
+    pub fn output(&self, attempt: Attempt) -> PathBuf {
+        self.attempt(attempt).join("out")
+    }
+
+    /// Where the state of an attempt is saved, and found again.
+    pub fn checkpoint(&self, attempt: Attempt) -> PathBuf {
+        self.attempt(attempt).join("checkpoint")
+    }
+
+    /// Where files are kept by content.
+    pub fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
 impl WorkDir {
     /// Opens `root`, makes it where it is not there, and takes its lock.
     pub fn open(root: &Path) -> Result<Self> {
-        for folder in ["attempts", "spare", "blobs"] {
+        for folder in ["attempts", "spare", "blobs", "runners"] {
             let path = root.join(folder);
-            fs::create_dir_all(&path)
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(if folder == "runners" { 0o700 } else { 0o777 })
+                .create(&path)
                 .with_context(|| format!("making the folder {}; choose another --work-dir", path.display()))?;
         }
         // Programs that tasks start have other working folders.
@@ -107,15 +129,17 @@ impl WorkDir {
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| format!("locking {}", path.display())),
         }
-        let path = root.join("outbox");
-        let (outbox, left) = Journal::open(&path).with_context(|| format!("opening the outbox {}", path.display()))?;
-        let (outbox, left, spare) = (Mutex::new(outbox), Mutex::new(left), Mutex::default());
-        Ok(Self { root, outbox, left, spare, _lock: lock })
+        Ok(Self { layout: Layout { root }, spare: Mutex::default(), _lock: lock })
+    }
+
+    /// Where things lie in it.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Who this worker is; decided here when it is its first start.
     pub fn identity(&self) -> Result<Identity> {
-        let path = self.root.join("identity.json");
+        let path = self.layout.root.join("identity.json");
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .with_context(|| format!("reading {}; remove the work directory to begin anew", path.display())),
@@ -133,32 +157,12 @@ impl WorkDir {
     /// Makes `identity` durable.
     pub fn pin(&self, identity: &Identity) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(identity).context("writing down this worker's identity")?;
-        replace(&self.root.join("identity.json"), &bytes).context("keeping this worker's identity")
-    }
-
-    /// The folder of an attempt.
-    pub fn attempt(&self, attempt: Attempt) -> PathBuf {
-        self.root.join("attempts").join(file_name(attempt))
-    }
-
-    /// Where the output of an attempt is kept.
-    pub fn output(&self, attempt: Attempt) -> PathBuf {
-        self.attempt(attempt).join("out")
-    }
-
-    /// Where files are kept by content.
-    pub fn blobs(&self) -> PathBuf {
-        self.root.join("blobs")
-    }
-
-    /// The directory itself.
-    pub fn root(&self) -> &Path {
-        &self.root
+        replace(&self.layout.root.join("identity.json"), &bytes).context("keeping this worker's identity")
     }
 
     /// Makes the folder of an attempt, with an empty `home` in it.
     pub fn prepare(&self, attempt: Attempt) -> io::Result<PathBuf> {
-        let folder = self.attempt(attempt);
+        let folder = self.layout.attempt(attempt);
         let spare = lock(&self.spare).folders.pop();
         match spare {
             Some(spare) => fs::rename(spare, &folder)?,
@@ -167,21 +171,9 @@ impl WorkDir {
         Ok(folder)
     }
 
-    /// Keeps a result. It outlives this process at once, and the machine when the system has written it: a machine that
-    /// loses it also lost the session, and its attempt is run again.
-    pub fn store(&self, stored: &Stored) -> Result<()> {
-        let kept = lock(&self.outbox).keep(stored);
-        kept.with_context(|| format!("keeping the result of attempt {}", stored.attempt))
-    }
-
-    /// Removes a result; that there is none is fine.
-    pub fn forget(&self, attempt: Attempt) -> io::Result<()> {
-        lock(&self.outbox).forget(attempt)
-    }
-
     /// Removes the folder of an attempt, or keeps it for another where nothing is left in it; that there is none is fine.
     pub fn discard(&self, attempt: Attempt) -> io::Result<()> {
-        let folder = self.attempt(attempt);
+        let folder = self.layout.attempt(attempt);
         none_is_fine(fs::remove_file(folder.join("out")))?;
         let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
         let is_clean = is_empty(&folder.join("home")) && !folder.join("scratch").exists() && !folder.join("checkpoint").exists();
@@ -191,37 +183,42 @@ impl WorkDir {
             return none_is_fine(fs::remove_dir_all(folder));
         }
         spare.next += 1;
-        let kept = self.root.join("spare").join(spare.next.to_string());
+        let kept = self.layout.root.join("spare").join(spare.next.to_string());
         fs::rename(folder, &kept)?;
         spare.folders.push(kept);
         Ok(())
     }
 
-    /// The results that an earlier life left, and the cookies of attempts of which processes may still run.
-    pub fn leftovers(&self) -> Result<(Vec<Stored>, Vec<String>)> {
-        let results = std::mem::take(&mut *lock(&self.left));
-        let life = match fs::read_to_string(self.root.join("life")) {
-            Ok(life) => life,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((results, Vec::new())),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", self.root.join("life").display())),
-        };
+    /// The folders of all runners there were and are.
+    pub fn runners(&self) -> Result<Vec<PathBuf>> {
+        Ok(self.entries("runners")?.into_iter().map(|entry| entry.path()).collect())
+    }
+
+    /// Makes the folder of a new runner.
+    pub fn make_runner(&self) -> Result<PathBuf> {
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).context("drawing the name of a runner")?;
+        let folder = self.layout.root.join("runners").join(shared::id::BootNonce(id).to_string());
+        let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+        made.with_context(|| format!("making the folder {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// By what processes are known that the runner in `folder` may have left: of any attempt, or waiting for one.
+    pub fn cookies(&self, folder: &Path) -> Result<Vec<String>> {
+        let life = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let names = self.entries("attempts")?.into_iter().filter_map(|entry| entry.file_name().into_string().ok());
-        Ok((results, names.map(|name| format!("{life}-{name}")).collect()))
+        Ok(names.map(|name| format!("{life}-{name}")).collect())
     }
 
-    /// Notes which life of the daemon this is, before its first process: a later one finds by it whatever this one leaves.
-    pub fn begin(&self, life: BootNonce) -> Result<()> {
-        replace(&self.root.join("life"), life.to_string().as_bytes()).context("noting which life of the worker this is")
-    }
-
-    /// Removes the folders of attempts other than those of `results`, whose output is still to be told.
-    pub fn sweep(&self, results: &[Stored]) -> Result<()> {
+    /// Removes the folders of attempts other than `held`, and all spare ones.
+    pub fn sweep(&self, held: &BTreeSet<Attempt>) -> Result<()> {
         for entry in self.entries("spare")? {
             fs::remove_dir_all(entry.path()).with_context(|| format!("removing {}", entry.path().display()))?;
         }
         for entry in self.entries("attempts")? {
             let attempt = entry.file_name().to_str().and_then(attempt_of);
-            let is_wanted = attempt.is_some_and(|attempt| results.iter().any(|stored| stored.attempt == attempt));
+            let is_wanted = attempt.is_some_and(|attempt| held.contains(&attempt));
             if !is_wanted && let Err(error) = none_is_fine(fs::remove_dir_all(entry.path())) {
                 tracing::warn!(path = %entry.path().display(), %error, "cannot remove the folder of an old attempt");
             }
@@ -230,7 +227,7 @@ impl WorkDir {
     }
 
     fn entries(&self, folder: &str) -> Result<Vec<fs::DirEntry>> {
-        let path = self.root.join(folder);
+        let path = self.layout.root.join(folder);
         let entries = fs::read_dir(&path).and_then(Iterator::collect);
         entries.with_context(|| format!("listing {}", path.display()))
     }
@@ -260,7 +257,6 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::outcome::Ended;
 
     fn attempt(task: u64) -> Attempt {
         Attempt { task: TaskId(task), number: AttemptNumber::new(Epoch(3), 2) }
@@ -285,30 +281,22 @@ mod tests {
     }
 
     #[test]
-    fn results_stay_until_forgotten_and_their_folders_with_them() {
+    fn folders_of_what_is_held_stay_and_the_others_go() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let work = WorkDir::open(dir.path()).expect("a writable folder");
-        let outcome = Outcome::bare(Ended::Passed);
-        let stored = Stored { attempt: attempt(1), outcome, tests: Vec::new(), log_bytes: 9 };
-        work.begin(BootNonce([5; 8])).expect("a writable folder");
-        work.store(&stored).expect("a writable folder");
         for task in [1, 2] {
-            fs::create_dir_all(work.attempt(attempt(task))).expect("a writable folder");
+            work.prepare(attempt(task)).expect("a writable folder");
         }
-        drop(work);
-        let work = WorkDir::open(dir.path()).expect("the lock went with the first");
-        let (results, mut cookies) = work.leftovers().expect("readable");
+        let runner = work.make_runner().expect("a writable folder");
+        let life = runner.file_name().and_then(|name| name.to_str()).expect("a name in hex");
+        let mut cookies = work.cookies(&runner).expect("readable");
         cookies.sort();
-        let cookie = |task| cookie(BootNonce([5; 8]), attempt(task));
-        assert_eq!((results.clone(), cookies), (vec![stored], vec![cookie(1), cookie(2)]));
-        work.sweep(&results).expect("removable");
-        assert!(work.attempt(attempt(1)).exists() && !work.attempt(attempt(2)).exists());
-        work.forget(attempt(1)).expect("it is there");
-        work.forget(attempt(1)).expect("that it is gone is fine");
+        assert_eq!(cookies, [1, 2].map(|task| cookie(life, attempt(task))));
+        assert_eq!(work.runners().expect("readable"), [runner]);
+        work.sweep(&[attempt(1)].into()).expect("removable");
+        assert!(work.layout().attempt(attempt(1)).exists() && !work.layout().attempt(attempt(2)).exists());
         work.discard(attempt(1)).expect("removable");
-        drop(work);
-        let work = WorkDir::open(dir.path()).expect("the lock went with the second");
-        assert_eq!(work.leftovers().expect("readable"), (Vec::new(), Vec::new()));
+        work.discard(attempt(1)).expect("that it is gone is fine");
     }
 
     #[test]

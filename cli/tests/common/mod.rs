@@ -134,6 +134,15 @@ impl Drop for Running {
     }
 }
 
+/// The runners that hold tasks for workers below this folder.
+pub fn runners(folder: &Path) -> Vec<u32> {
+    let below = format!("--runner\0{}/", folder.canonicalize().expect("it is there").display());
+    let all = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let words = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| words(pid).contains(&below)).collect()
+}
+
 /// Sends a signal to one process that this test started.
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();

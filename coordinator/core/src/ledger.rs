@@ -9,6 +9,7 @@ use shared::fact::{Decision, StopReason};
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Failure, TestOutcome, Verdict};
+use shared::planted;
 use shared::protocol::CheckpointRef;
 use shared::task::{TaskSpec, Work};
 use shared::time::Time;
@@ -220,6 +221,7 @@ impl Ledger {
     /// The fence the next attempt of `id` will have.
     pub fn next_attempt(&self, id: TaskId, epoch: Epoch) -> Attempt {
         let made = self.get(id).map_or(0, |task| task.attempts.len());
+        let made = if planted::bug(11) { 0 } else { made };
         Attempt { task: id, number: AttemptNumber::new(epoch, made as u32 + 1) }
     }
 
@@ -227,11 +229,12 @@ impl Ledger {
     pub fn standing(&self, attempt: Attempt, worker: WorkerIndex) -> Standing {
         let Some(task) = self.get(attempt.task) else { return Standing::Fenced(None) };
         let newest = task.attempts.last().map(|newest| newest.number);
-        let Some(named) = task.attempt(attempt.number).filter(|named| named.worker == worker) else {
+        let Some(named) = task.attempt(attempt.number).filter(|named| named.worker == worker || planted::bug(3)) else {
             return Standing::Fenced(newest);
         };
         match named.stopped {
             None => Standing::Current,
+            Some((_, StopReason::Finished)) if planted::bug(5) => Standing::Current,
             Some((_, StopReason::Finished | StopReason::Failed | StopReason::Cancelled | StopReason::Hedged)) => Standing::Known,
             Some((_, StopReason::Migrated | StopReason::Preempted)) => Standing::Known,
             Some((_, StopReason::Lost | StopReason::Retracted)) => Standing::Fenced(newest),

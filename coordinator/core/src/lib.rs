@@ -5,7 +5,9 @@
 //! before it performs the effects that follow from them. Replaying the facts gives the same state.
 
 pub mod adaptive;
+pub mod alerts;
 mod balance;
+mod bottleneck;
 mod config;
 pub mod decision;
 pub mod estimate;
@@ -16,9 +18,11 @@ pub mod heat;
 pub mod invariants;
 pub mod ledger;
 mod operator;
+mod overview;
 pub mod plan;
 pub mod policy;
 pub mod price;
+pub mod pulse;
 pub mod queue;
 pub mod replay;
 mod results;
@@ -30,14 +34,17 @@ pub mod view;
 mod why;
 
 pub use config::Config;
+pub use overview::AtWork;
 
 use adaptive::balancer::AdaptiveLoadBalancer;
 use adaptive::evacuate::evacuate;
 use adaptive::threshold::Limits;
 use plan::{Balance, Move, Policy, View};
+use pulse::Pulse;
 use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
 use shared::id::{AttemptNumber, ClusterId, TaskId};
+use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, Hello};
 use shared::task::TaskSpec;
 use shared::time::Time;
@@ -116,7 +123,7 @@ pub enum Command {
     /// Change which work a worker receives.
     Admit(String, Admission),
     /// Take in how busy a worker is from another source than itself (F14).
-    Measured(String, Load),
+    Measured(String, Box<Load>),
     /// Take in how long tasks took elsewhere.
     Learn(Vec<Known>),
     /// Move a running task to a worker.
@@ -178,6 +185,7 @@ pub struct Coordinator {
     timers: Timers,
     policy: Box<dyn Policy>,
     balancer: AdaptiveLoadBalancer,
+    pulse: Pulse,
     /// Whether someone asked for the plan that is being made.
     ordered: bool,
     /// Whether something changed since the last plan.
@@ -188,6 +196,8 @@ pub struct Coordinator {
     again: Option<Time>,
     /// Up to when standing still was forgiven.
     forgiven: Time,
+    /// Whether no plan is made for now.
+    is_holding: bool,
 }
 
 impl Coordinator {
@@ -195,6 +205,7 @@ impl Coordinator {
     pub fn new(config: Config, policy: Box<dyn Policy>) -> Self {
         Self {
             balancer: AdaptiveLoadBalancer::new(config.balancer),
+            pulse: Pulse::default(),
             ordered: false,
             config,
             state: State::default(),
@@ -204,6 +215,7 @@ impl Coordinator {
             settled: Time::ZERO,
             again: None,
             forgiven: Time::ZERO,
+            is_holding: false,
         }
     }
 
@@ -216,7 +228,7 @@ impl Coordinator {
     /// Begins a life: the epoch rises, and every worker that was there gets a whole lease to come back with what it runs.
     pub fn begin(&mut self, now: Time, cluster: ClusterId, wall_ms: u64, version: &str, effects: &mut Vec<Effect>) {
         self.balancer.begin();
-        let epoch = shared::id::Epoch(self.state.epoch.0 + 1);
+        let epoch = shared::id::Epoch(if planted::bug(31) { self.state.epoch.0.max(1) } else { self.state.epoch.0 + 1 });
         self.record(now, What::CoordinatorStarted { cluster, epoch, wall_ms, version: version.into() }, effects);
         self.record(now, What::BalancerConfigured { balancer: self.config.balancer }, effects);
         let workers: Vec<_> =
@@ -258,8 +270,12 @@ impl Coordinator {
     /// When [`Event::Woke`] is due at the latest. A shell sends it when no other event is at hand, so that a plan is made
     /// for all that arrived together.
     pub fn next_wakeup(&self) -> Option<Time> {
-        let plan = if self.changed { Some(self.settled) } else { self.again };
-        self.timers.next().into_iter().chain(plan).min()
+        self.timers.next().into_iter().chain(self.plan_due()).min()
+    }
+
+    /// Makes no plan while it is told so, and what waits goes on waiting: for a shell that has no room for new facts.
+    pub fn hold_leases(&mut self, is_holding: bool) {
+        self.is_holding = is_holding;
     }
 
     /// What the facts so far amount to.
@@ -270,6 +286,11 @@ impl Coordinator {
     /// The policy in force.
     pub fn policy(&self) -> &'static str {
         self.policy.name()
+    }
+
+    /// How things went lately.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// The terms and limits.
@@ -287,10 +308,15 @@ impl Coordinator {
                 Timer::Sample => self.sample(now, effects),
             }
         }
-        let is_due = if self.changed { self.settled <= now } else { self.again.is_some_and(|at| at <= now) };
-        if is_due {
+        if self.plan_due().is_some_and(|at| at <= now) {
             self.make_plan(now, effects);
         }
+    }
+
+    /// When the next plan is to be made.
+    fn plan_due(&self) -> Option<Time> {
+        let due = if self.changed { Some(self.settled) } else { self.again };
+        due.filter(|_| !self.is_holding)
     }
 
     fn make_plan(&mut self, now: Time, effects: &mut Vec<Effect>) {
@@ -353,10 +379,11 @@ impl Coordinator {
     }
 
     fn record(&mut self, now: Time, what: What, effects: &mut Vec<Effect>) {
-        let fact = Fact { at: now, what };
+        let fact = Arc::new(Fact { at: now, what });
         self.state.apply(&fact);
         self.balancer.count(&fact.what);
-        effects.push(Effect::Record(Arc::new(fact)));
+        self.pulse.count(&fact, &self.state);
+        effects.push(Effect::Record(fact));
     }
 
     fn check_interval(&self) -> Duration {
@@ -365,7 +392,7 @@ impl Coordinator {
 
     /// A coordinator that stood still has heard nobody: every lease is longer by the time it stood still.
     fn forgive_own_stall(&mut self, now: Time) {
-        let Some(due) = self.timers.next() else { return };
+        let Some(due) = self.timers.next().filter(|_| !planted::bug(18)) else { return };
         let stood = now.since(due.max(self.forgiven));
         if stood > Duration::from_secs(1) {
             self.state.fleet.forgive(stood);

@@ -8,6 +8,7 @@ use shared::fact::{Admission, BreakerState, What};
 use shared::hardware::Load;
 use shared::id::{Attempt, TaskId};
 use shared::outcome::{Failure, Verdict};
+use shared::planted;
 use shared::protocol::FromCoordinator;
 use shared::task::seconds;
 use shared::time::Time;
@@ -24,7 +25,7 @@ impl Coordinator {
         }
         let mut ids = Vec::with_capacity(tasks.len());
         for NewTask { spec, key } in tasks {
-            if let Some(known) = key.as_deref().and_then(|key| self.state.ledger.by_key(key)) {
+            if let Some(known) = key.as_deref().filter(|_| !planted::bug(33)).and_then(|key| self.state.ledger.by_key(key)) {
                 ids.push(known);
                 continue;
             }
@@ -45,7 +46,7 @@ impl Coordinator {
         let reply = match command {
             Command::Cancel(task) => self.cancel(now, task, effects),
             Command::Admit(worker, admission) => self.admit(now, &worker, admission, effects),
-            Command::Measured(worker, load) => self.measured(now, &worker, load, effects),
+            Command::Measured(worker, load) => self.measured(now, &worker, *load, effects),
             Command::Learn(known) => {
                 self.record(now, What::DurationsKnown { known }, effects);
                 self.changed = true;
@@ -89,8 +90,10 @@ impl Coordinator {
     fn cancel(&mut self, now: Time, id: TaskId, effects: &mut Vec<Effect>) -> Reply {
         let Some(task) = self.state.ledger.get(id) else { return Reply::Unknown(format!("there is no task {id}")) };
         match task.state {
-            TaskState::Done(_, verdict, _) => return Reply::Conflict(format!("task {id} has ended already: {verdict}")),
-            TaskState::Queued { .. } => {
+            TaskState::Done(_, verdict, _) if !planted::bug(27) => {
+                return Reply::Conflict(format!("task {id} has ended already: {verdict}"));
+            }
+            TaskState::Queued { .. } | TaskState::Done(..) => {
                 let (verdict, failure) = (Verdict::Cancelled, None);
                 self.record(now, What::TaskFinished { task: id, attempt: None, verdict, failure }, effects);
             }
@@ -120,6 +123,9 @@ impl Coordinator {
         let Some(worker) = self.state.fleet.by_name(name) else {
             return Reply::Unknown(format!("no worker is called `{name}`"));
         };
+        if planted::bug(29) {
+            self.state.fleet.get_mut(worker).admission = admission;
+        }
         if self.state.fleet.get(worker).admission != admission {
             let worker = self.state.fleet.get(worker).name.clone();
             self.record(now, What::WorkerSet { worker, admission }, effects);
@@ -161,5 +167,6 @@ impl Coordinator {
 /// When a waiting task has waited for too long. The time it waits again after an attempt begins anew.
 pub(crate) fn queue_deadline(task: &Task) -> Option<Time> {
     let TaskState::Queued { since, .. } = task.state else { return None };
-    Some(since + seconds(task.spec.timeouts.queue_s)?)
+    let limit = seconds(task.spec.timeouts.queue_s)?;
+    Some(since + if planted::bug(40) { limit / 2 } else { limit })
 }

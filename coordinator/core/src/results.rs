@@ -6,6 +6,7 @@ use crate::{Coordinator, Effect};
 use shared::fact::{StandstillEnd, StopReason, What};
 use shared::id::{Attempt, AttemptNumber, TaskId};
 use shared::outcome::{Ended, Failure, Outcome, TestResult, Verdict};
+use shared::planted;
 use shared::protocol::{FromCoordinator, ResultAnswer};
 use shared::task::Work;
 use shared::time::Time;
@@ -60,7 +61,7 @@ impl Coordinator {
             let task = self.state.ledger.get(attempt.task).expect("it is current");
             let Work::Tests(chunk) = &task.spec.work else { return };
             // A worker that was cut off tells again what it is not sure was heard.
-            if task.extra.as_ref().is_some_and(|extra| extra.reported.contains(&result.index)) {
+            if task.extra.as_ref().is_some_and(|extra| extra.reported.contains(&result.index)) && !planted::bug(41) {
                 continue;
             }
             let Some(test) = chunk.test_id(result.index).or(result.name) else { continue };
@@ -86,6 +87,8 @@ impl Coordinator {
         outcome: Outcome,
         effects: &mut Vec<Effect>,
     ) {
+        let newest = self.state.ledger.get(attempt.task).and_then(|task| task.attempts.last()).filter(|_| planted::bug(3));
+        let attempt = newest.map_or(attempt, |newest| Attempt { number: newest.number, ..attempt });
         let answer = match self.state.ledger.standing(attempt, worker) {
             Standing::Current => {
                 self.close_attempt(now, attempt, outcome, effects);
@@ -118,7 +121,7 @@ impl Coordinator {
         let task = self.state.ledger.get(attempt.task).expect("it is current");
         let named = task.attempt(attempt.number).expect("it is current");
         let (worker, started) = (named.worker, named.started);
-        let has_twin = task.live().any(|live| live.number != attempt.number);
+        let has_twin = task.live().any(|live| live.number != attempt.number) && !planted::bug(39);
         let target = task.standstill().filter(|order| order.attempt == attempt.number).map(|order| order.target);
         let next = if task.is_open() { self.judge(task, worker, &outcome) } else { Next::Nothing };
         let failure = match outcome.ended {
@@ -160,7 +163,9 @@ impl Coordinator {
                 self.judge_move(now, attempt.task, verdict, effects);
                 let (task, attempt) = (attempt.task, Some(attempt.number));
                 self.record(now, What::TaskFinished { task, attempt, verdict, failure }, effects);
-                self.stop_live(task, effects);
+                if !planted::bug(21) {
+                    self.stop_live(task, effects);
+                }
             }
             Next::Again(_) if has_twin => {
                 self.end_standstill(now, attempt.task, StandstillEnd::Withdrawn, "another attempt of the task goes on", effects);
@@ -196,10 +201,11 @@ impl Coordinator {
     fn judge(&self, task: &Task, worker: WorkerIndex, outcome: &Outcome) -> Next {
         let extra = task.extra.as_deref();
         let count = |pick: fn(&crate::ledger::Extra) -> u8| extra.map_or(0, pick);
-        if task.is_cancelled() && outcome.ended != Ended::Passed {
+        if task.is_cancelled() && outcome.ended != Ended::Passed && !planted::bug(28) {
             return Next::Verdict(Verdict::Cancelled, None);
         }
         match outcome.ended {
+            Ended::Failed(Failure::Test) if planted::bug(42) => Next::Verdict(Verdict::Passed, None),
             Ended::Passed if !task.has_all_results() => self.judge_machine(task, Failure::Infra),
             Ended::Passed => Next::Verdict(Verdict::Passed, None),
             Ended::Cancelled | Ended::Saved => Next::Again(Failure::Lost),
@@ -228,7 +234,7 @@ impl Coordinator {
         }
         let Some(extra) = &task.extra else { return false };
         let is_new = !extra.lost_on.contains(&worker);
-        extra.distinct_losses() + usize::from(is_new) >= POISONED_WORKERS
+        extra.distinct_losses() + usize::from(is_new) + usize::from(planted::bug(35)) >= POISONED_WORKERS
             || extra.lost_on.len() + 1 >= usize::from(self.config.losses_max)
     }
 

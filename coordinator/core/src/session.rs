@@ -7,6 +7,7 @@ use crate::{ConnectionId, Coordinator, Effect};
 use shared::fact::{BreakerState, What};
 use shared::id::Attempt;
 use shared::outcome::Failure;
+use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, Heartbeat, HeldState, Hello, Refusal, Welcome, WorkerInventory};
 use shared::time::Time;
 use std::collections::BTreeSet;
@@ -153,13 +154,16 @@ impl Coordinator {
             |kept: &Attempt| self.state.ledger.get(kept.task).is_some_and(|task| task.is_cancelled() || !task.is_open());
         let cancelled: Vec<Attempt> = keep.iter().copied().filter(unwanted).collect();
         effects.push(Effect::Send { connection, message: FromCoordinator::Reconcile { keep, kill } });
+        let cancelled = if planted::bug(13) { Vec::new() } else { cancelled };
         cancelled.into_iter().for_each(|attempt| self.send_cancel(attempt, effects));
         // Whoever asked them to stand still no longer wants it: they need not wait for their own deadline.
         let stand_still = stand_still.into_iter().map(|attempt| FromCoordinator::Resume { attempt });
         effects.extend(stand_still.map(|message| Effect::Send { connection, message }));
         for result in told.results {
             has.insert(result.attempt);
-            self.finished(now, worker, result.attempt, result.outcome, effects);
+            if !planted::bug(14) {
+                self.finished(now, worker, result.attempt, result.outcome, effects);
+            }
         }
         let should = self.state.fleet.get(worker).held.iter();
         let known = should.filter(|(_, held)| asked.is_some_and(|asked| held.lease <= asked));
@@ -173,7 +177,7 @@ impl Coordinator {
         let (leases, high) = (self.state.fleet.leases_given(), self.balancer.limits().high);
         let entry = self.state.fleet.get_mut(worker);
         let other_speed = entry.load.speed != heartbeat.load.speed;
-        entry.told_load = heartbeat.load;
+        entry.told_load = heartbeat.load.clone();
         self.changed |= entry.measure(&heartbeat.load, high);
         let Some(connection) = entry.presence.connection() else { return };
         effects.push(Effect::Send { connection, message: FromCoordinator::HeartbeatAck { number: heartbeat.number } });
@@ -186,7 +190,7 @@ impl Coordinator {
         let is_due = other_speed || busy_slots > 0 || was_idle.is_none();
         if is_due && slots > 0 {
             entry.sampled = Some((now, busy_slots));
-            let (worker, load) = (entry.name.clone(), heartbeat.load);
+            let (worker, load) = (entry.name.clone(), heartbeat.load.clone());
             self.record(now, What::WorkerSampled { worker, load, busy_slots, slots }, effects);
             self.changed |= other_speed;
         }
@@ -215,7 +219,7 @@ impl Coordinator {
         let Some(worker) = self.state.fleet.by_connection(connection) else { return };
         let entry = self.state.fleet.get(worker);
         let name = entry.name.clone();
-        if matches!(entry.presence, Presence::Leaving(_)) && entry.held.is_empty() {
+        if (matches!(entry.presence, Presence::Leaving(_)) && entry.held.is_empty()) || planted::bug(15) {
             self.give_up_worker(now, worker, "it was stopped", effects);
             return;
         }
@@ -246,7 +250,8 @@ impl Coordinator {
     }
 
     fn lease_end(&self, worker: WorkerIndex) -> Time {
-        self.state.fleet.get(worker).heard + self.config.lease + self.config.lease_margin
+        let margin = if planted::bug(36) { Duration::ZERO } else { self.config.lease_margin };
+        self.state.fleet.get(worker).heard + self.config.lease + margin
     }
 
     /// A worker is gone for good: what it held waits again.

@@ -1,6 +1,8 @@
 //! Tasks, attempts, leases and fences, driven by events alone.
 
 mod common;
+#[path = "lifecycle/devices.rs"]
+mod devices;
 
 use common::{Bench, failed, machine, passed, spec};
 use coordinator_core::{Command, ConnectionId, Event, NewTask, Reply};
@@ -381,4 +383,19 @@ fn a_poison_task_is_kept_from_the_rest_of_the_fleet() {
     assert!(numbers.windows(2).all(|pair| pair[0].number < pair[1].number));
     assert_eq!(numbers.last().map(|attempt| attempt.number.ordinal()), Some(3));
     assert!(AttemptNumber(0) < numbers[0].number);
+}
+
+#[test]
+fn while_leases_are_held_back_nothing_begins_and_what_runs_ends() {
+    let mut bench = Bench::new("fifo");
+    bench.join("w", 1, machine(2), &[], vec![]);
+    let ran = bench.submit(vec![spec("a")])[0];
+    let attempt = bench.starts()[0].1.attempt;
+    bench.coordinator.hold_leases(true);
+    bench.submit(vec![spec("b")]);
+    bench.say(1, FromWorker::Finished { attempt, outcome: passed() });
+    assert_eq!((bench.verdict(ran), bench.starts().len()), (Some("passed"), 0));
+    bench.coordinator.hold_leases(false);
+    bench.wait(Duration::from_millis(20));
+    assert_eq!(bench.starts().len(), 1);
 }

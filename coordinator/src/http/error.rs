@@ -1,6 +1,6 @@
 //! Every answer that is not a yes: what was wrong, and what to do.
 
-use crate::driver::Ending;
+use crate::driver::Unanswered;
 use axum::Json;
 use axum::http::{StatusCode, header::RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
@@ -61,9 +61,15 @@ impl ApiError {
     }
 }
 
-impl From<Ending> for ApiError {
-    fn from(ending: Ending) -> Self {
-        Self::unavailable(ending.to_string(), "try again when it is back; what was acknowledged is kept")
+impl From<Unanswered> for ApiError {
+    fn from(unanswered: Unanswered) -> Self {
+        let hint = match unanswered {
+            Unanswered::Ending(_) => "try again when it is back; what was acknowledged is kept",
+            Unanswered::LogStalled(_) => {
+                "free space on the coordinator's disk; what was asked may still happen then: look first, or submit again with the same idempotency_key"
+            }
+        };
+        Self::unavailable(unanswered.to_string(), hint)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The document of the API.
 
-use super::{blobs, facts, logs, report, status, tasks, workers};
+use super::{blobs, facts, live, logs, metrics, report, status, tasks, workers};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -30,7 +30,9 @@ use utoipa::OpenApi;
         facts::durations,
         status::status,
         status::config,
-        status::metrics,
+        metrics::metrics,
+        live::frames,
+        live::alerts,
         report::report,
         blobs::missing,
         blobs::store,

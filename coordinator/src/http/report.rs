@@ -28,7 +28,11 @@ pub async fn report(State(app): State<App>, Query(query): Query<ReportQuery>) ->
     let question = query.question().map_err(|error| wrong(&error))?;
     let draw = move || {
         let database = app.reports.lock().map_err(|_| ApiError::internal("an earlier report panicked"))?;
-        reports::answer(&database, &question).map_err(refused)
+        let database = database.as_ref().ok_or_else(|| {
+            let hint = "look at GET /status for the metrics database's problem";
+            ApiError::unavailable("the metrics database is not open at the moment", hint)
+        })?;
+        reports::answer(database, &question).map_err(refused)
     };
     let bytes = tokio::task::spawn_blocking(draw).await.map_err(ApiError::internal)??;
     Ok(([(CONTENT_TYPE, question.format.media_type())], bytes))

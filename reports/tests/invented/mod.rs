@@ -161,6 +161,7 @@ impl Run {
                 attempt,
                 worker: worker.clone(),
                 hardware: HardwareKind::Cpu,
+                device: None,
                 hedge: false,
                 why: "free first".into(),
                 decision: None,

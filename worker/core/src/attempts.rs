@@ -2,10 +2,11 @@
 
 use crate::link::name_of;
 use crate::outbox::{Entry, LOG_FIRST_MAX};
-use crate::slots::{Phase, Reason};
+use crate::slots::{Phase, Reason, Slot};
 use crate::{Effect, GRACE, Leaving, LogCursor, Note, TESTS_KEPT_MAX, Worker};
 use shared::id::Attempt;
 use shared::outcome::{Ended, Failure, Outcome, TestResult};
+use shared::planted;
 use shared::protocol::{FromCoordinator, FromWorker, ResultAnswer, Start, TESTS_PER_MESSAGE_MAX};
 use shared::task::Work;
 use shared::time::Time;
@@ -20,7 +21,7 @@ const TESTS_BYTES_AIM: usize = 128 << 10;
 impl Worker {
     /// What is overdue of the attempts at `now`.
     pub(crate) fn attempts_due(&mut self, now: Time, effects: &mut Vec<Effect>) {
-        if self.lease_until.is_some_and(|until| until <= now) {
+        if self.lease_until.is_some_and(|until| until <= now) && !planted::bug(25) {
             self.lease_until = None;
             let attempts = self.slots.attempts();
             if !attempts.is_empty() {
@@ -31,9 +32,12 @@ impl Worker {
                 self.end(now, attempt, Reason::LeaseEnded, Duration::ZERO, effects);
             }
         }
-        for (attempt, failure) in self.slots.overdue(now) {
-            effects.push(Effect::Note(Note::TimedOut { attempt, failure }));
-            self.end(now, attempt, Reason::TimedOut(failure), GRACE, effects);
+        for (attempt, reason) in self.slots.overdue(now) {
+            effects.push(Effect::Note(Note::TimedOut { attempt, reason }));
+            self.end(now, attempt, reason, GRACE, effects);
+        }
+        for attempt in self.slots.waited(now) {
+            self.go_on(now, attempt, effects);
         }
     }
 
@@ -41,21 +45,22 @@ impl Worker {
     pub(crate) fn obey(&mut self, now: Time, message: FromCoordinator, effects: &mut Vec<Effect>) {
         match message {
             FromCoordinator::Reconcile { keep: _, kill } => {
+                self.link.reconciled();
                 for attempt in kill {
                     self.disown(now, attempt, effects);
                 }
             }
-            FromCoordinator::Start(start) => self.start(now, start, effects),
+            FromCoordinator::Start(start) => {
+                self.link.reconciled();
+                self.start(now, start, effects);
+            }
             FromCoordinator::Cancel { attempt, grace_ms } => {
                 self.cancel(now, attempt, Duration::from_millis(grace_ms), effects);
             }
-            // This build cannot make an attempt stand still: it says that the attempt goes on, so that no one waits.
-            FromCoordinator::Checkpoint { attempt, deadline_ms: _ } | FromCoordinator::Resume { attempt } => {
-                match self.slots.get_mut(attempt) {
-                    Some(_) => effects.push(Effect::Send(FromWorker::Resumed { attempt })),
-                    None => self.tell_inventory(effects),
-                }
+            FromCoordinator::Checkpoint { attempt, deadline_ms } => {
+                self.save(attempt, now + Duration::from_millis(deadline_ms), effects);
             }
+            FromCoordinator::Resume { attempt } => self.go_on(now, attempt, effects),
             FromCoordinator::ResultAck { attempt, answer } => self.acknowledged(now, attempt, answer, effects),
             FromCoordinator::LogAck { attempt, offset } => {
                 let log = match self.slots.get_mut(attempt) {
@@ -66,7 +71,7 @@ impl Worker {
                     log.acknowledge(offset);
                 }
             }
-            FromCoordinator::HeartbeatAck { number } => self.heartbeat_acknowledged(number),
+            FromCoordinator::HeartbeatAck { number } => self.heartbeat_acknowledged(number, effects),
             FromCoordinator::SendInventory => self.tell_inventory(effects),
             FromCoordinator::Fenced { attempt, current: _ } => {
                 self.disown(now, attempt, effects);
@@ -105,13 +110,13 @@ impl Worker {
             return;
         }
         let spec = start.spec.clone();
-        if siblings.is_empty() {
-            self.slots.add(attempt, spec, Phase::SettingUp { since: now });
+        if siblings.is_empty() || planted::bug(23) {
+            self.slots.add(attempt, &spec, Phase::SettingUp { since: now });
             effects.push(Effect::Run(start));
             return;
         }
         // Two attempts of a task never run at the same time, not even on one worker.
-        self.slots.add(attempt, spec, Phase::Waiting(Box::new(start)));
+        self.slots.add(attempt, &spec, Phase::Waiting(Box::new(start)));
         for sibling in siblings {
             self.disown(now, sibling, effects);
         }
@@ -138,8 +143,13 @@ impl Worker {
     fn cancel(&mut self, now: Time, attempt: Attempt, grace: Duration, effects: &mut Vec<Effect>) {
         if let Some(entry) = self.outbox.get(attempt) {
             effects.push(Effect::Send(FromWorker::Finished { attempt, outcome: entry.outcome.clone() }));
-        } else if self.slots.get_mut(attempt).is_some() {
-            self.end(now, attempt, Reason::Cancelled, grace, effects);
+        } else if let Some(slot) = self.slots.get_mut(attempt) {
+            let is_saved = matches!(slot.phase, Phase::Standing { checkpoint: Some(_), .. });
+            let reason = if is_saved { Reason::Saved } else { Reason::Cancelled };
+            if planted::bug(26) {
+                return self.answer_at_once(attempt, Outcome::bare(Ended::Cancelled), effects);
+            }
+            self.end(now, attempt, reason, grace, effects);
         } else {
             // What is not here has no processes here. Frames keep their order, so no Start for it is on its way.
             self.answer_at_once(attempt, Outcome::bare(Ended::Cancelled), effects);
@@ -159,9 +169,8 @@ impl Worker {
         match &slot.phase {
             Phase::Waiting(_) => {
                 // It never began, so it has ended at once.
-                let spec = slot.spec.clone();
+                let outcome = slot.judge(Outcome::bare(Ended::Cancelled), true, Some(reason));
                 self.slots.remove(attempt);
-                let outcome = reason.judge(&spec, Outcome::bare(Ended::Cancelled));
                 if let Some(outcome) = outcome {
                     self.answer_at_once(attempt, outcome, effects);
                 }
@@ -170,12 +179,12 @@ impl Worker {
                 let is_last_word = matches!(reason, Reason::Disowned) || (*before == reason && grace < GRACE);
                 if is_last_word {
                     slot.phase = Phase::Ending(reason);
-                    effects.push(Effect::End { attempt, grace });
+                    effects.push(Effect::End { attempt, grace, reason });
                 }
             }
-            Phase::SettingUp { .. } | Phase::Running { .. } => {
+            Phase::SettingUp { .. } | Phase::Running { .. } | Phase::Saving { .. } | Phase::Standing { .. } => {
                 slot.phase = Phase::Ending(reason);
-                effects.push(Effect::End { attempt, grace });
+                effects.push(Effect::End { attempt, grace, reason });
             }
         }
         self.start_unblocked(now, effects);
@@ -214,7 +223,7 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(attempt) else { return };
         if total > slot.log.total {
             slot.log.total = total;
-            if let Phase::Running { heard, .. } = &mut slot.phase {
+            if let Phase::Running { heard, .. } | Phase::Saving { heard, .. } = &mut slot.phase {
                 *heard = now;
             }
         }
@@ -231,47 +240,32 @@ impl Worker {
         }
     }
 
+    /// What follows from the end of an attempt: its result is told until it is acknowledged, unless nobody waits for it.
     pub(crate) fn ended(
         &mut self,
         now: Time,
         attempt: Attempt,
-        outcome: Outcome,
+        slot: Slot,
+        outcome: Option<Outcome>,
         log_bytes: u64,
-        is_clean: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(slot) = self.slots.remove(attempt) else { return };
-        let judged = match slot.phase {
-            Phase::Ending(reason) => reason.judge(&slot.spec, outcome),
-            Phase::Waiting(_) | Phase::SettingUp { .. } | Phase::Running { .. } => Some(outcome),
-        };
-        match judged {
+        match outcome {
             None => {
-                effects.push(Effect::Discard { attempt });
+                effects.extend([Effect::Forget { attempt }, Effect::Discard { attempt }]);
                 // The coordinator may still count it as held: it learns of its end at once.
-                if slot.phase == Phase::Ending(Reason::LeaseEnded) {
+                if slot.phase != Phase::Ending(Reason::Disowned) {
                     self.tell_inventory(effects);
                 }
             }
-            Some(mut outcome) => {
-                if !is_clean {
-                    outcome.ended = Ended::Failed(Failure::Infra);
-                    let before = outcome.message.map(|message| format!(" ({message})")).unwrap_or_default();
-                    outcome.message = Some(format!("processes of it could not be killed on this worker{before}"));
-                }
+            Some(outcome) => {
                 let log = LogCursor { total: log_bytes.max(slot.log.sent), ..slot.log };
-                self.keep(now, attempt, Entry { outcome, tests: slot.tests, log, is_stored: true, held_until: None }, effects);
+                // `tell` sends it within this step unless it has to wait for output.
+                let held_until = self.link.is_open().then(|| now + LOG_FIRST_MAX);
+                self.outbox.add(attempt, Entry { outcome, tests: slot.tests, log, is_stored: true, held_until });
             }
         }
         self.start_unblocked(now, effects);
-    }
-
-    fn keep(&mut self, now: Time, attempt: Attempt, mut entry: Entry, effects: &mut Vec<Effect>) {
-        let (outcome, tests) = (entry.outcome.clone(), entry.tests.clone());
-        effects.push(Effect::Persist { attempt, outcome, tests });
-        // `tell` sends it within this step unless it has to wait for output.
-        entry.held_until = self.link.is_open().then(|| now + LOG_FIRST_MAX);
-        self.outbox.add(attempt, entry);
     }
 
     fn acknowledged(&mut self, now: Time, attempt: Attempt, answer: ResultAnswer, effects: &mut Vec<Effect>) {

@@ -1,7 +1,8 @@
 //! The worker's decisions, free of clocks, disks and sockets.
 //!
 //! A [`Worker`] takes what happened and the time, and answers with what is to be done. Its shell connects, starts
-//! processes, keeps files and reads the clock. Sessions are `link.rs`, attempts are `attempts.rs`.
+//! processes, keeps files and reads the clock. Sessions are `link.rs`, attempts are `attempts.rs`, saving the state of an
+//! attempt that runs is `standstill.rs`.
 
 mod attempts;
 pub mod backoff;
@@ -9,17 +10,20 @@ mod link;
 mod note;
 mod outbox;
 mod slots;
+mod standstill;
 
 pub use note::{Note, Stop};
 pub use outbox::{LOG_FIRST_MAX, LogCursor, TRAIL_MAX};
+pub use slots::{Found, Held, Reason, can_save};
 
 use backoff::Backoff;
 use link::Link;
-use outbox::{Entry, Outbox};
+use outbox::Outbox;
 use shared::hardware::{Inventory, Load};
 use shared::id::{Attempt, BootNonce, ClusterId, Digest, Epoch, WorkerId};
 use shared::outcome::{Outcome, TestResult};
-use shared::protocol::{Envelope, FromCoordinator, FromWorker, Start};
+use shared::planted;
+use shared::protocol::{CheckpointRef, Envelope, FromCoordinator, FromWorker, Start};
 use shared::time::Time;
 use slots::Slots;
 use std::collections::BTreeMap;
@@ -47,19 +51,6 @@ pub struct Identity {
     pub epoch_seen: Epoch,
     /// Its version, for people.
     pub version: String,
-}
-
-/// A result that an earlier life of the daemon left in the outbox.
-#[derive(Debug, Clone)]
-pub struct Leftover {
-    /// Of which attempt.
-    pub attempt: Attempt,
-    /// The result.
-    pub outcome: Outcome,
-    /// The results of its tests.
-    pub tests: Vec<TestResult>,
-    /// Bytes of its output that can still be read.
-    pub log_bytes: u64,
 }
 
 /// What arrives.
@@ -104,7 +95,21 @@ pub enum Event {
         /// The first byte not handed over: later than what was asked for where a gap was skipped.
         until: u64,
     },
-    /// An attempt has ended.
+    /// An attempt that was told to save its state has stopped.
+    Stopped {
+        /// Which.
+        attempt: Attempt,
+        /// Whether it said that its state is saved; else it was ended by the order, and begins again from what there is.
+        is_saved: bool,
+    },
+    /// The state of an attempt is with the coordinator, or cannot be brought there, and why.
+    Stored {
+        /// Of which attempt.
+        attempt: Attempt,
+        /// The state.
+        state: Result<CheckpointRef, String>,
+    },
+    /// An attempt has ended, and that it did is on the disk.
     Ended {
         /// Which.
         attempt: Attempt,
@@ -114,6 +119,8 @@ pub enum Event {
         log_bytes: u64,
         /// Whether all its processes are gone.
         is_clean: bool,
+        /// Why it was ended, where it did not end by itself.
+        by: Option<Reason>,
     },
     /// The daemon was told to stop.
     ShutDown,
@@ -153,25 +160,40 @@ pub enum Effect {
         /// Not more than this.
         bytes_max: u64,
     },
+    /// Attempts may run until then, whatever becomes of this daemon; replaces what was said before.
+    Lease {
+        /// Until when.
+        until: Time,
+    },
     /// Fetch the files of an attempt and start it.
     Run(Start),
+    /// Tell an attempt to save its state and stop: `Stopped`, or `Ended` where it ended otherwise.
+    Save {
+        /// Which.
+        attempt: Attempt,
+        /// Until when that is wanted.
+        until: Time,
+    },
+    /// Bring the state that an attempt has saved to the coordinator: `Stored`.
+    Store {
+        /// Of which attempt.
+        attempt: Attempt,
+    },
+    /// Start an attempt again that has stopped, from its state; one that was told to save and has not stopped goes on.
+    Resume {
+        /// Which.
+        attempt: Attempt,
+    },
     /// End an attempt: SIGTERM, and after `grace` SIGKILL to everything. A shorter grace may follow a longer one.
     End {
         /// Which.
         attempt: Attempt,
         /// How long it may take to end by itself.
         grace: Duration,
+        /// Why, to be told with its end, also to a later life of this daemon.
+        reason: Reason,
     },
-    /// Keep a result on the disk until `Forget`.
-    Persist {
-        /// Of which attempt.
-        attempt: Attempt,
-        /// The result.
-        outcome: Outcome,
-        /// The results of its tests.
-        tests: Vec<TestResult>,
-    },
-    /// Remove a result from the disk.
+    /// The end of an attempt is known where it counts: remove it from the disk.
     Forget {
         /// Of which attempt.
         attempt: Attempt,
@@ -211,20 +233,16 @@ enum Leaving {
 }
 
 impl Worker {
-    /// A worker that has not connected yet; its first wakeup is at once. `seed` decides its waits between reconnects.
-    pub fn new(identity: Identity, machine: Inventory, leftovers: Vec<Leftover>, seed: u64) -> Self {
-        let mut outbox = Outbox::default();
-        for Leftover { attempt, outcome, tests, log_bytes } in leftovers {
-            let log = LogCursor { total: log_bytes, ..LogCursor::default() };
-            outbox.add(attempt, Entry { outcome, tests, log, is_stored: true, held_until: None });
-        }
+    /// A worker that has not connected yet; its first wakeup is at once. It goes on with what `held` says an earlier life
+    /// left; what of it has stopped or ended is told by an event. `seed` decides its waits between reconnects.
+    pub fn new(identity: Identity, machine: Inventory, held: Vec<Held>, seed: u64) -> Self {
         Self {
             identity,
             machine,
             link: Link::Down { retry_at: Time::ZERO },
             backoff: Backoff::new(seed),
-            slots: Slots::default(),
-            outbox,
+            slots: Slots::new(held),
+            outbox: Outbox::default(),
             load: Load::default(),
             lease_until: None,
             leaving: None,
@@ -245,8 +263,14 @@ impl Worker {
             Event::Tests { attempt, results } => self.tests(attempt, results, effects),
             Event::OutputGrew { attempt, total } => self.output_grew(now, attempt, total),
             Event::LogSent { attempt, until } => self.log_sent(attempt, until),
-            Event::Ended { attempt, outcome, log_bytes, is_clean } => {
-                self.ended(now, attempt, outcome, log_bytes, is_clean, effects);
+            Event::Stopped { attempt, is_saved } => self.stopped(now, attempt, is_saved, effects),
+            Event::Stored { attempt, state } => self.stored(now, attempt, state, effects),
+            Event::Ended { attempt, outcome, log_bytes, is_clean, by } => {
+                let slot = self.slots.remove(attempt);
+                if let Some(slot) = slot {
+                    let outcome = slot.judge(outcome, is_clean, by);
+                    self.ended(now, attempt, slot, outcome, log_bytes, effects);
+                }
             }
             Event::ShutDown => self.shut_down(now, effects),
             Event::Woke => {}
@@ -291,6 +315,19 @@ impl Worker {
         if !self.link.is_open() {
             return;
         }
+        if self.link.takes_output() {
+            self.tell_output(effects);
+        }
+        for result in self.outbox.release(now) {
+            if planted::bug(22) {
+                self.outbox.acknowledge(result.attempt, now, false);
+                effects.push(Effect::Forget { attempt: result.attempt });
+            }
+            effects.push(Effect::Send(FromWorker::Finished { attempt: result.attempt, outcome: result.outcome }));
+        }
+    }
+
+    fn tell_output(&mut self, effects: &mut Vec<Effect>) {
         for attempt in self.slots.attempts().into_iter().chain(self.outbox.with_output()) {
             let log = match self.slots.get_mut(attempt) {
                 Some(slot) => Some(&mut slot.log),
@@ -298,12 +335,10 @@ impl Worker {
             };
             let Some(log) = log.filter(|log| log.credit() > 0) else { continue };
             let (from, bytes_max) = (log.sent, log.credit());
+            let from = if planted::bug(34) { from.max(1) } else { from };
             // Counted as sent at once, so that no later step asks for the same bytes; `LogSent` corrects it for a gap.
             log.sent += bytes_max;
             effects.push(Effect::SendLog { attempt, from, bytes_max });
-        }
-        for result in self.outbox.release(now) {
-            effects.push(Effect::Send(FromWorker::Finished { attempt: result.attempt, outcome: result.outcome }));
         }
     }
 

@@ -4,6 +4,7 @@ use crate::attempts::in_messages;
 use crate::{Effect, Heartbeats, Leaving, Note, Stop, Worker};
 use shared::hardware::Load;
 use shared::id::{ClusterId, Digest, Epoch};
+use shared::planted;
 use shared::protocol::{
     Envelope, FromCoordinator, FromWorker, Heartbeat, Hello, PROTOCOL_MAX, PROTOCOL_MIN, Welcome, WorkerInventory, digest_of,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Open {
     unanswered: Heartbeats,
     heard: Time,
     is_stable: bool,
+    /// Whether the coordinator has said which attempts go on here. Before that it takes output for someone else's.
+    is_reconciled: bool,
 }
 
 impl Open {
@@ -54,6 +57,18 @@ impl Open {
 impl Link {
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Link::Open(_))
+    }
+
+    /// Whether output may be told: the coordinator knows whose it is.
+    pub(crate) fn takes_output(&self) -> bool {
+        matches!(self, Link::Open(open) if open.is_reconciled)
+    }
+
+    /// The coordinator has spoken of attempts: it knows which are here.
+    pub(crate) fn reconciled(&mut self) {
+        if let Link::Open(open) = self {
+            open.is_reconciled = true;
+        }
     }
 
     pub(crate) fn seen(&self) -> u64 {
@@ -135,10 +150,10 @@ impl Worker {
             }
             Link::Down { .. } | Link::Connecting { .. } | Link::Over => return,
         };
-        if envelope.seq <= *seen {
+        if envelope.seq <= *seen && !planted::bug(24) {
             return;
         }
-        if envelope.seq != *seen + 1 {
+        if envelope.seq != *seen + 1 && !planted::bug(24) {
             let why = format!("frame {} arrived after frame {}: something was lost", envelope.seq, *seen);
             self.give_up(now, why, effects);
             return;
@@ -185,7 +200,9 @@ impl Worker {
     fn objection(&self, cluster: ClusterId, epoch: Epoch) -> Option<Stop> {
         match self.identity.cluster {
             Some(ours) if ours != cluster => Some(Stop::OtherCluster { ours, theirs: cluster }),
-            _ if epoch < self.identity.epoch_seen => Some(Stop::OldEpoch { seen: self.identity.epoch_seen, theirs: epoch }),
+            _ if epoch < self.identity.epoch_seen && !planted::bug(17) => {
+                Some(Stop::OldEpoch { seen: self.identity.epoch_seen, theirs: epoch })
+            }
             _ => None,
         }
     }
@@ -210,9 +227,10 @@ impl Worker {
             unanswered: Heartbeats::new(),
             heard: now,
             is_stable: false,
+            is_reconciled: false,
         });
         // The proof was this worker's last word that the coordinator must have heard.
-        self.extend_lease(proven_at + lease);
+        self.extend_lease(proven_at + lease, effects);
         effects.push(Effect::Note(Note::Opened { session: welcome.session }));
         self.tell_all(effects);
         if self.leaving.is_some() {
@@ -246,6 +264,9 @@ impl Worker {
                 effects.push(Effect::Send(FromWorker::Tests { attempt, results }));
             }
         }
+        for (attempt, checkpoint) in self.slots.checkpoints() {
+            effects.push(Effect::Send(FromWorker::Quiesced { attempt, checkpoint }));
+        }
     }
 
     /// What the worker holds, for a coordinator of the same session that believes otherwise.
@@ -264,22 +285,26 @@ impl Worker {
         }
     }
 
-    pub(crate) fn heartbeat_acknowledged(&mut self, number: u64) {
+    pub(crate) fn heartbeat_acknowledged(&mut self, number: u64, effects: &mut Vec<Effect>) {
         let Link::Open(open) = &mut self.link else { return };
         let Some(sent) = open.unanswered.get(&number).copied() else { return };
         open.unanswered = open.unanswered.split_off(&(number + 1));
         open.is_stable = true;
+        let sent = if planted::bug(6) { open.heard } else { sent };
         let until = sent + open.lease;
-        self.extend_lease(until);
+        self.extend_lease(until, effects);
     }
 
-    fn extend_lease(&mut self, until: Time) {
-        self.lease_until = self.lease_until.max(Some(until));
+    fn extend_lease(&mut self, until: Time, effects: &mut Vec<Effect>) {
+        if self.lease_until < Some(until) {
+            self.lease_until = Some(until);
+            effects.push(Effect::Lease { until: if planted::bug(38) { until + Duration::from_secs(60) } else { until } });
+        }
     }
 
     fn heartbeat(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let holds = digest_of(self.slots.believed().chain(self.outbox.iter().map(|(attempt, _)| attempt)));
-        let load: Load = self.load;
+        let load: Load = self.load.clone();
         let Link::Open(open) = &mut self.link else { return };
         open.number += 1;
         open.next_heartbeat = now + open.interval;

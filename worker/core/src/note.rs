@@ -1,7 +1,7 @@
 //! What is worth telling the person who reads the daemon's log. A core has no log: its shell writes these down.
 
+use crate::Reason;
 use shared::id::{Attempt, ClusterId, Epoch, Session};
-use shared::outcome::Failure;
 use shared::protocol::Refusal;
 use std::fmt;
 
@@ -34,8 +34,20 @@ pub enum Note {
     TimedOut {
         /// Which.
         attempt: Attempt,
-        /// Which limit.
-        failure: Failure,
+        /// Which limit, and how long that is.
+        reason: Reason,
+    },
+    /// The state of an attempt could not be brought to the coordinator: the attempt goes on here.
+    NotStored {
+        /// Which.
+        attempt: Attempt,
+        /// Why.
+        why: String,
+    },
+    /// An attempt was told to save its state and was ended by that: it begins again.
+    NotSaved {
+        /// Which.
+        attempt: Attempt,
     },
     /// An attempt is being ended because it is no longer ours.
     Disowned {
@@ -87,7 +99,15 @@ impl fmt::Display for Note {
                 f,
                 "the lease ended without a word from the coordinator: {attempts} attempts are ended, because it gives them to others"
             ),
-            Note::TimedOut { attempt, failure } => write!(f, "attempt {attempt} is ended: {failure}"),
+            Note::TimedOut { attempt, reason: Reason::TimedOut { failure, limit } } => {
+                write!(f, "attempt {attempt} is ended: {failure} after {} s", limit.as_secs_f64())
+            }
+            Note::TimedOut { attempt, reason } => write!(f, "attempt {attempt} is ended: {reason:?}"),
+            Note::NotStored { attempt, why } => write!(f, "attempt {attempt} goes on here, its state could not be sent: {why}"),
+            Note::NotSaved { attempt } => write!(
+                f,
+                "attempt {attempt} begins again: it ended when it was told to save its state; does it mind SIGTERM and exit 75?"
+            ),
             Note::Disowned { attempt } => write!(f, "attempt {attempt} is ended: it is no longer ours"),
             Note::Ignored { what } => write!(f, "ignored {what}"),
         }

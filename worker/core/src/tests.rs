@@ -17,6 +17,8 @@ struct Bench {
     worker: Worker,
     now: Time,
     seq: u64,
+    /// Whether the worker has asked for a socket already.
+    is_dialled: bool,
 }
 
 fn attempt(task: u64, ordinal: u32) -> Attempt {
@@ -25,15 +27,26 @@ fn attempt(task: u64, ordinal: u32) -> Attempt {
 
 fn start(attempt: Attempt, work: Work, timeouts: Timeouts) -> FromCoordinator {
     let spec = TaskSpec { timeouts, ..TaskSpec::new("t", work) };
-    FromCoordinator::Start(Start { attempt, spec: Arc::new(spec), hardware: HardwareKind::Cpu, skip: Vec::new(), restore: None })
+    FromCoordinator::Start(Start {
+        attempt,
+        spec: Arc::new(spec),
+        hardware: HardwareKind::Cpu,
+        device: None,
+        skip: Vec::new(),
+        restore: None,
+    })
 }
 
 fn command(attempt: Attempt) -> FromCoordinator {
     start(attempt, Work::Command(vec!["true".into()]), Timeouts::default())
 }
 
+fn end(attempt: Attempt, grace: Duration, reason: Reason) -> Effect {
+    Effect::End { attempt, grace, reason }
+}
+
 fn ended(attempt: Attempt, log_bytes: u64) -> Event {
-    Event::Ended { attempt, outcome: Outcome::bare(Ended::Passed), log_bytes, is_clean: true }
+    Event::Ended { attempt, outcome: Outcome::bare(Ended::Passed), log_bytes, is_clean: true, by: None }
 }
 
 fn sent(effects: &[Effect]) -> Vec<&FromWorker> {
@@ -64,7 +77,7 @@ fn beat(effects: &[Effect]) -> Option<(u64, u64)> {
 }
 
 impl Bench {
-    fn new(leftovers: Vec<Leftover>) -> Self {
+    fn new(held: Vec<Held>) -> Self {
         let identity = Identity {
             worker: WorkerId([1; 16]),
             name: "w".into(),
@@ -74,7 +87,7 @@ impl Bench {
             version: String::new(),
         };
         let machine = Inventory { slots: 2, cores: 2, ..Inventory::default() };
-        Self { worker: Worker::new(identity, machine, leftovers, 9), now: Time(1_000_000), seq: 0 }
+        Self { worker: Worker::new(identity, machine, held, 9), now: Time(1_000_000), seq: 0, is_dialled: false }
     }
 
     fn open() -> Self {
@@ -100,7 +113,7 @@ impl Bench {
     }
 
     fn dial(&mut self) {
-        assert!(self.step(Event::Woke).contains(&Effect::Connect));
+        assert!(std::mem::take(&mut self.is_dialled) || self.step(Event::Woke).contains(&Effect::Connect));
         self.seq = 0;
         assert!(matches!(sent(&self.step(Event::Connected))[..], [FromWorker::Hello(_)]));
     }
@@ -140,3 +153,4 @@ impl Bench {
 
 mod attempts;
 mod session;
+mod standstill;

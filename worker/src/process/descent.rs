@@ -122,13 +122,11 @@ mod linux {
         if !nix::sys::prctl::get_child_subreaper().unwrap_or(false) {
             return false;
         }
-        let Ok(threads) = fs::read_dir("/proc/self/task") else { return false };
-        // The lock is held while reading: a leader that was just started is always in the set.
+        // The lock is held while reading: a leader that was just started is always in the set. Children of other threads
+        // are leaders: whom this process adopts becomes a child of its first thread.
         let leaders = reap::leaders();
-        threads.flatten().all(|thread| {
-            fs::read_to_string(thread.path().join("children"))
-                .is_ok_and(|text| text.split_whitespace().all(|pid| pid.parse().is_ok_and(|pid: i32| leaders.contains(&pid))))
-        })
+        let children = fs::read_to_string(format!("/proc/self/task/{}/children", getpid()));
+        children.is_ok_and(|text| text.split_whitespace().all(|pid| pid.parse().is_ok_and(|pid: i32| leaders.contains(&pid))))
     }
 
     fn session_of(table: &[Process], pid: i32) -> Option<i32> {

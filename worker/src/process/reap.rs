@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 static LEADERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 /// Makes this process the parent of every descendant whose own parent has ended.
-pub(super) fn become_reaper() {
+pub fn become_reaper() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         #[cfg(target_os = "linux")]
@@ -25,7 +25,7 @@ pub(super) fn become_reaper() {
 }
 
 /// Starts a leader; no one can take it for an orphan in between.
-pub(super) fn spawn_leader(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn_leader(command: &mut Command) -> io::Result<Child> {
     let mut leaders = leaders();
     let child = command.spawn()?;
     leaders.insert(child.id().cast_signed());
@@ -33,19 +33,19 @@ pub(super) fn spawn_leader(command: &mut Command) -> io::Result<Child> {
 }
 
 /// The leaders that run now.
-pub(super) fn leaders() -> MutexGuard<'static, BTreeSet<i32>> {
+pub(crate) fn leaders() -> MutexGuard<'static, BTreeSet<i32>> {
     LEADERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the child `pid` has ended; it is not collected.
-pub(super) fn has_ended(pid: Pid) -> bool {
+pub(crate) fn has_ended(pid: Pid) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     !matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive) | Err(Errno::EINTR))
 }
 
 /// Collects the ended leader `pid`.
 #[expect(unsafe_code, reason = "wait4 alone tells what one child used, and no safe wrapper of it exists in our dependencies")]
-pub(super) fn collect(pid: Pid, run_s: f64) -> Exit {
+pub(crate) fn collect(pid: Pid, run_s: f64) -> Exit {
     let mut status: libc::c_int = 0;
     let mut used = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: both pointers are to live, writable values of the right types, and an all-zero rusage is a valid one.
@@ -63,6 +63,7 @@ pub(super) fn collect(pid: Pid, run_s: f64) -> Exit {
             user_s: Some(seconds(used.ru_utime)),
             system_s: Some(seconds(used.ru_stime)),
             memory_peak_bytes: u64::try_from(used.ru_maxrss).ok().map(|peak| peak * unit),
+            ..Usage::default()
         },
         run_s,
     }

@@ -33,6 +33,7 @@ pub async fn run(chunk: &Chunk, steps: &mut Steps, report: &mut Report) -> Resul
         packages.insert(target);
     }
     for target in packages {
+        steps.boundary()?;
         // A panic ends the package: those that did not have their turn are run again without the one that panicked.
         while run_package(chunk, target, steps, report).await? {}
     }

@@ -19,6 +19,7 @@ pub async fn run(chunk: &Chunk, steps: &mut Steps, report: &mut Report) -> Resul
         }
     }
     for index in report.remaining() {
+        steps.boundary()?;
         let test = &chunk.tests[index as usize];
         let Some(target) = test.target.and_then(|at| chunk.targets.get(at as usize)) else {
             return Err(Stop::Infra(format!("the test {} names no test binary: the chunk is malformed", test.name)));

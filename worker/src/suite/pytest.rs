@@ -14,6 +14,7 @@ use shared::outcome::TestOutcome;
 use shared::task::Chunk;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 /// The variable by which a submitter marks the tasks of one run; two runs never share a process.
 const RUN_VARIABLE: &str = "EVENKEEL_RUN";
@@ -25,6 +26,7 @@ pub async fn run(chunk: &Chunk, steps: &mut Steps, report: &mut Report, pool: &W
     let occurrences = occurrences(chunk);
     let mut fruitless = 0;
     while !report.remaining().is_empty() {
+        steps.boundary()?;
         let (mut process, is_new) = match pool.take(&key) {
             Some(process) => (process, false),
             None => (start(&key, steps, pool).await?, true),
@@ -44,6 +46,10 @@ pub async fn run(chunk: &Chunk, steps: &mut Steps, report: &mut Report, pool: &W
             Served::Cancelled(grace) => {
                 process.end(grace).await;
                 return Err(Stop::Cancelled);
+            }
+            Served::Saved => {
+                process.end(Duration::ZERO).await;
+                return Err(Stop::Saved);
             }
             Served::Died { exit, running, tail } => {
                 steps.count(exit);

@@ -30,6 +30,8 @@ pub struct Steps {
     pub output: OutputSink,
     /// Set once the attempt is to end.
     pub cancelled: watch::Receiver<Option<Duration>>,
+    /// Whether the attempt is to stop between two tests.
+    pub save: watch::Receiver<bool>,
     /// The attempt's mark.
     pub cookie: String,
     usage: Usage,
@@ -71,9 +73,10 @@ impl Steps {
         env: BTreeMap<OsString, OsString>,
         output: OutputSink,
         cancelled: watch::Receiver<Option<Duration>>,
+        save: watch::Receiver<bool>,
         cookie: String,
     ) -> Self {
-        Self { dir, scratch, env, output, cancelled, cookie, usage: Usage::default(), last: None }
+        Self { dir, scratch, env, output, cancelled, save, cookie, usage: Usage::default(), last: None }
     }
 
     /// The command `argv` in the task's folder.
@@ -111,12 +114,14 @@ impl Steps {
         Ok(Ran { exit, tail })
     }
 
+    /// To be asked between two tests: an error where the attempt is to stop here.
+    pub fn boundary(&self) -> Result<(), Stop> {
+        if *self.save.borrow() { Err(Stop::Saved) } else { Ok(()) }
+    }
+
     /// Adds what a process has used.
     pub fn count(&mut self, exit: Exit) {
-        let sum = |a: Option<f64>, b: Option<f64>| a.map_or(b, |a| Some(a + b.unwrap_or(0.0)));
-        self.usage.user_s = sum(self.usage.user_s, exit.usage.user_s);
-        self.usage.system_s = sum(self.usage.system_s, exit.usage.system_s);
-        self.usage.memory_peak_bytes = self.usage.memory_peak_bytes.max(exit.usage.memory_peak_bytes);
+        self.usage = self.usage.and(exit.usage);
         self.last = Some(exit);
     }
 

@@ -1,7 +1,6 @@
 //! Processes that stay ready between two chunks of the same suite, so that a small chunk costs milliseconds.
 
 use super::pytest::Warm;
-use crate::process::kill_leftovers;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 /// How long a process waits for the next chunk.
 const IDLE_MAX: Duration = Duration::from_secs(10);
-/// Where a process's folder holds the mark by which it is found if this daemon dies.
+/// Where a process's folder holds the mark by which it is found if this runner dies.
 pub const COOKIE_FILE: &str = "cookie";
 
 /// What two chunks must have in common to run in one process.
@@ -46,10 +45,8 @@ struct Idle {
 }
 
 impl WarmPool {
-    /// A pool that keeps its files under `dir` and at most `slots` processes. What an earlier life of the daemon left
-    /// there is ended and removed first.
+    /// A pool that keeps its files under `dir` and at most `slots` processes.
     pub fn new(dir: PathBuf, slots: usize) -> Self {
-        clear(&dir);
         Self { dir, slots, state: Arc::default() }
     }
 
@@ -97,7 +94,7 @@ impl WarmPool {
         self.lock().idle.len()
     }
 
-    /// Ends every process that waits; to be called before the daemon exits.
+    /// Ends every process that waits; to be called before the runner exits.
     pub async fn close(&self) {
         let idle = std::mem::take(&mut self.lock().idle);
         let closing: Vec<_> = idle.into_iter().map(|idle| tokio::spawn(idle.process.close())).collect();
@@ -119,16 +116,8 @@ fn expired(state: &Mutex<State>, number: u64) -> Option<Warm> {
     Some(state.idle.remove(at).process)
 }
 
-/// Ends the processes whose folders are under `dir`, and removes those.
-fn clear(dir: &Path) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    let folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    let cookies: Vec<String> =
-        folders.iter().filter_map(|folder| std::fs::read_to_string(folder.join(COOKIE_FILE)).ok()).collect();
-    if !kill_leftovers(cookies) {
-        tracing::warn!(dir = %dir.display(), "test processes of an earlier life of this daemon could not be ended");
-    }
-    for folder in folders.iter().filter(|folder| folder.join(COOKIE_FILE).exists()) {
-        let _ = std::fs::remove_dir_all(folder);
-    }
+/// By what the processes are known that a runner may have left waiting whose pool was `dir`.
+pub fn cookies(dir: &Path) -> Vec<String> {
+    let folders = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    folders.filter_map(|folder| std::fs::read_to_string(folder.path().join(COOKIE_FILE)).ok()).collect()
 }

@@ -106,7 +106,8 @@ pub async fn run_chunk(
     let env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     let cookie = format!("test-{}-{}", std::process::id(), scratch.display());
     let (dir, skip, sink) = (dir.to_path_buf(), skip.to_vec(), output.clone());
-    let cx = Context { dir, scratch, env, output: sink, results, cancelled, skip, cookie, warm };
+    let (_keep, save) = watch::channel(false);
+    let cx = Context { dir, scratch, env, output: sink, results, cancelled, save, skip, cookie, warm };
     let gather = async {
         let mut all = Vec::new();
         while let Some(result) = arriving.recv().await {

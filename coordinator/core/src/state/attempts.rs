@@ -2,13 +2,14 @@
 
 use super::{State, waits};
 use crate::estimate::{Estimates, two_digits};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Seat};
 use crate::ledger::{AttemptRecord, Promise, Standstill, State as TaskState, Task};
 use crate::queue::UNKNOWN_MS;
 use shared::fact::{Fact, StandstillEnd, StopReason, What};
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, TaskId};
 use shared::outcome::Failure;
+use shared::planted;
 use shared::task::TaskSpec;
 use shared::time::Time;
 use std::sync::Arc;
@@ -47,7 +48,8 @@ impl State {
     }
 
     pub(super) fn lease(&mut self, fact: &Fact) {
-        let What::AttemptLeased { task: id, attempt: number, worker, hardware, hedge, why, decision, decided_with } = &fact.what
+        let What::AttemptLeased { task: id, attempt: number, worker, hardware, device, hedge, why, decision, decided_with } =
+            &fact.what
         else {
             return;
         };
@@ -61,8 +63,12 @@ impl State {
             self.leave_queue(id);
         }
         let task = self.ledger.get(id).expect("only a task that was queued is leased");
-        let demand = self.demand(task);
-        self.fleet.take(worker, attempt, demand, *hardware);
+        let entry = self.fleet.get(worker);
+        let takes = entry.takes(self.demand(task), *hardware);
+        // A fact of a time before devices were told apart names none.
+        let seat = device.map(|device| Seat { device, bytes: takes.gpu_memory_bytes });
+        let seat = seat.or_else(|| entry.bays().seat(*hardware, takes.gpu_memory_bytes));
+        self.fleet.take(worker, attempt, takes, seat);
         let task = self.ledger.task_mut(id);
         task.attempts.push(AttemptRecord {
             number: *number,
@@ -150,7 +156,9 @@ impl State {
             if end != StandstillEnd::Followed {
                 extra.promise = None;
             }
-            self.fleet.unreserve(to, id);
+            if !(planted::bug(7) && end == StandstillEnd::Withdrawn) {
+                self.fleet.unreserve(to, id);
+            }
         }
     }
 
@@ -169,6 +177,9 @@ impl State {
         let behind_ms = two_digits((behind_s * 1e3) as u64);
         self.ledger.set_state(id, TaskState::Queued { since: at, estimate_ms, behind_ms });
         self.wait(id, true);
+        if planted::bug(32) {
+            self.wait(id, false);
+        }
     }
 
     fn blame(&mut self, id: TaskId, why: Failure) {
@@ -177,7 +188,7 @@ impl State {
         let (worker, had_started, attempts) = (newest.worker, newest.started.is_some(), task.attempts.len());
         let extra = task.extra_mut();
         if why.is_of_the_task() {
-            extra.own_failures = extra.own_failures.saturating_add(1);
+            extra.own_failures = extra.own_failures.saturating_add(if planted::bug(16) { 2 } else { 1 });
         } else if why == Failure::Lost {
             if had_started {
                 extra.lost_on.push(worker);

@@ -1,5 +1,6 @@
 //! What sets each policy apart from the others, and what all have in common: nothing is lost, whatever is decided.
 
+mod adaptive;
 mod balance;
 #[path = "../common/mod.rs"]
 mod common;

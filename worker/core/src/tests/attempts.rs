@@ -8,7 +8,7 @@ fn an_attempt_is_started_once_and_its_result_is_kept_until_acknowledged() {
     bench.run(one);
     assert_eq!(bench.hear(command(one)), [], "the same attempt twice is ignored");
     let effects = bench.step(ended(one, 0));
-    assert!(matches!(effects[..], [Effect::Persist { .. }, Effect::Send(FromWorker::Finished { .. })]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::Send(FromWorker::Finished { .. })]), "{effects:?}");
     assert_eq!(finished(&bench.hear(command(one))), [(one, Ended::Passed)], "a result that is still here is told again");
     assert_eq!(inventory(&bench.reconnect()).results.len(), 1);
     let effects = bench.hear(FromCoordinator::ResultAck { attempt: one, answer: ResultAnswer::Recorded });
@@ -67,7 +67,21 @@ fn a_gap_in_the_output_is_skipped_and_a_new_session_is_told_what_was_not_stored(
     bench.step(Event::OutputGrew { attempt: one, total: 1000 });
     bench.step(Event::LogSent { attempt: one, until: 1000 });
     bench.hear(FromCoordinator::LogAck { attempt: one, offset: 400 });
-    assert!(bench.reconnect().contains(&Effect::SendLog { attempt: one, from: 400, bytes_max: 600 }));
+    bench.reconnect();
+    let effects = bench.hear(FromCoordinator::Reconcile { keep: vec![one], kill: Vec::new() });
+    assert!(effects.contains(&Effect::SendLog { attempt: one, from: 400, bytes_max: 600 }));
+}
+
+#[test]
+fn a_new_session_tells_output_only_when_the_coordinator_has_said_what_goes_on() {
+    let (mut bench, one) = (Bench::open(), attempt(1, 1));
+    bench.run(one);
+    bench.step(Event::OutputGrew { attempt: one, total: 1000 });
+    let is_output = |effect: &Effect| matches!(effect, Effect::SendLog { .. });
+    assert!(!bench.reconnect().iter().any(is_output), "it would be fenced, and the attempt ended");
+    assert!(!bench.step(Event::OutputGrew { attempt: one, total: 2000 }).iter().any(is_output));
+    let effects = bench.hear(FromCoordinator::Reconcile { keep: vec![one], kill: Vec::new() });
+    assert!(effects.contains(&Effect::SendLog { attempt: one, from: 0, bytes_max: 2000 }));
 }
 
 #[test]
@@ -91,7 +105,7 @@ fn each_limit_ends_its_attempt_and_is_named() {
             if let Some((number, _)) = beat(&effects) {
                 bench.hear(FromCoordinator::HeartbeatAck { number });
             }
-            if effects.contains(&Effect::End { attempt: one, grace: GRACE }) {
+            if effects.contains(&end(one, GRACE, Reason::TimedOut { failure, limit: Duration::from_secs(10) })) {
                 break bench.now.since(began);
             }
         };
@@ -119,11 +133,12 @@ fn a_newer_attempt_of_a_task_starts_only_when_the_older_is_gone() {
     let (mut bench, old, new) = (Bench::open(), attempt(1, 1), attempt(1, 2));
     bench.run(old);
     let effects = bench.hear(command(new));
-    assert!(effects.contains(&Effect::End { attempt: old, grace: Duration::ZERO }));
+    assert!(effects.contains(&end(old, Duration::ZERO, Reason::Disowned)));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Run(_))));
     let effects = bench.step(ended(old, 0));
     assert_eq!(finished(&effects), [], "the older is no longer ours");
-    assert!(matches!(&effects[..], [Effect::Discard { .. }, Effect::Run(start)] if start.attempt == new));
+    let [Effect::Forget { .. }, Effect::Discard { .. }, Effect::Run(start)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(start.attempt, new);
 }
 
 #[test]
@@ -131,7 +146,7 @@ fn a_cancelled_attempt_is_ended_with_its_grace_and_an_unknown_one_is_answered() 
     let (mut bench, one) = (Bench::open(), attempt(1, 1));
     bench.run(one);
     let effects = bench.hear(FromCoordinator::Cancel { attempt: one, grace_ms: 700 });
-    assert_eq!(effects, [Effect::End { attempt: one, grace: Duration::from_millis(700) }]);
+    assert_eq!(effects, [end(one, Duration::from_millis(700), Reason::Cancelled)]);
     assert_eq!(finished(&bench.step(ended(one, 0))), [(one, Ended::Cancelled)]);
     let unknown = attempt(5, 1);
     assert_eq!(finished(&bench.hear(FromCoordinator::Cancel { attempt: unknown, grace_ms: 0 })), [(unknown, Ended::Cancelled)]);
@@ -143,7 +158,7 @@ fn processes_that_cannot_be_killed_are_the_machines_fault() {
     bench.run(one);
     bench.hear(FromCoordinator::Cancel { attempt: one, grace_ms: 0 });
     let outcome = Outcome::bare(Ended::Cancelled);
-    let effects = bench.step(Event::Ended { attempt: one, outcome, log_bytes: 0, is_clean: false });
+    let effects = bench.step(Event::Ended { attempt: one, outcome, log_bytes: 0, is_clean: false, by: None });
     assert_eq!(finished(&effects), [(one, Ended::Failed(Failure::Infra))]);
 }
 
@@ -155,8 +170,8 @@ fn what_is_fenced_or_not_kept_is_ended_and_says_nothing_more() {
     ] {
         let (mut bench, one, name) = (Bench::open(), attempt(1, 1), name_of(&message));
         bench.run(one);
-        assert!(bench.hear(message).contains(&Effect::End { attempt: one, grace: Duration::ZERO }), "{name}");
-        assert_eq!(bench.step(ended(one, 9)), [Effect::Discard { attempt: one }], "{name}");
+        assert!(bench.hear(message).contains(&end(one, Duration::ZERO, Reason::Disowned)), "{name}");
+        assert_eq!(bench.step(ended(one, 9)), [Effect::Forget { attempt: one }, Effect::Discard { attempt: one }], "{name}");
     }
 }
 
@@ -181,22 +196,71 @@ fn tests_are_told_at_once_and_again_to_a_new_session() {
     assert_eq!(inventory(&effects).attempts[0].state, HeldState::Running);
 }
 
+/// What an earlier life of the daemon left of an attempt.
+fn held(attempt: Attempt, found: Found, log_bytes: u64) -> Held {
+    Held {
+        attempt,
+        limits: Timeouts { run_s: Some(10.0), ..Timeouts::default() },
+        can_save: true,
+        found,
+        tests: Vec::new(),
+        log_bytes,
+    }
+}
+
 #[test]
 fn a_result_of_an_earlier_life_is_told_and_its_output_too() {
-    let (one, outcome) = (attempt(1, 1), Outcome::bare(Ended::Passed));
-    let mut bench = Bench::new(vec![Leftover { attempt: one, outcome, tests: Vec::new(), log_bytes: 50 }]);
+    let one = attempt(1, 1);
+    let running = Found::Running { since: Time::ZERO, heard: Time::ZERO, save_until: None };
+    let mut bench = Bench::new(vec![held(one, running, 50)]);
+    assert_eq!(bench.step(ended(one, 50)), [Effect::Connect], "it is told to the first session");
+    bench.is_dialled = true;
     let effects = bench.connect();
     assert_eq!(inventory(&effects).results.len(), 1);
-    assert!(effects.contains(&Effect::SendLog { attempt: one, from: 0, bytes_max: 50 }));
+    let reconciled = bench.hear(FromCoordinator::Reconcile { keep: Vec::new(), kill: Vec::new() });
+    assert!(reconciled.contains(&Effect::SendLog { attempt: one, from: 0, bytes_max: 50 }));
     assert_eq!(beat(&effects).map(|(_, holds)| holds), Some(digest_of([one])));
 }
 
 #[test]
-fn a_checkpoint_is_answered_with_going_on() {
+fn what_still_runs_is_held_as_before_with_the_time_it_has_used() {
+    let (one, began) = (attempt(1, 1), Time(400_000));
+    let mut bench = Bench::new(vec![held(one, Found::Running { since: began, heard: began, save_until: None }, 7)]);
+    let effects = bench.connect();
+    let told: Vec<_> = inventory(&effects).attempts.iter().map(|held| (held.attempt, held.state, held.log_bytes)).collect();
+    assert_eq!(told, [(one, HeldState::Running, 7)]);
+    bench.now = began + Duration::from_secs(10);
+    let reason = Reason::TimedOut { failure: Failure::TimeoutRun, limit: Duration::from_secs(10) };
+    assert!(bench.step(Event::Woke).contains(&end(one, GRACE, reason)));
+}
+
+#[test]
+fn an_earlier_life_of_the_daemon_has_said_why_an_attempt_is_ended() {
+    for (found, by) in [
+        (Found::Ending(Reason::Cancelled), None),
+        (Found::Running { since: Time::ZERO, heard: Time::ZERO, save_until: None }, Some(Reason::Cancelled)),
+    ] {
+        let one = attempt(1, 1);
+        let mut bench = Bench::new(vec![held(one, found, 0)]);
+        bench.connect();
+        let outcome = Outcome::bare(Ended::Failed(Failure::Test));
+        let effects = bench.step(Event::Ended { attempt: one, outcome, log_bytes: 0, is_clean: true, by });
+        assert_eq!(finished(&effects), [(one, Ended::Cancelled)]);
+    }
+}
+
+#[test]
+fn what_the_runner_ended_with_the_lease_is_nobodys_result() {
     let (mut bench, one) = (Bench::open(), attempt(1, 1));
     bench.run(one);
-    let effects = bench.hear(FromCoordinator::Checkpoint { attempt: one, deadline_ms: 10 });
-    assert_eq!(effects, [Effect::Send(FromWorker::Resumed { attempt: one })]);
+    let (outcome, by) = (Outcome::bare(Ended::Passed), Some(Reason::LeaseEnded));
+    let effects = bench.step(Event::Ended { attempt: one, outcome, log_bytes: 0, is_clean: true, by });
+    assert_eq!(effects[..2], [Effect::Forget { attempt: one }, Effect::Discard { attempt: one }]);
+    assert_eq!(
+        (finished(&effects), inventory(&effects).attempts),
+        (Vec::new(), Vec::new()),
+        "the coordinator learns that it is gone"
+    );
 }
 
 #[test]

@@ -57,14 +57,19 @@ fn the_lease_runs_from_when_the_acknowledged_heartbeat_was_sent() {
     bench.now = proven + BEAT;
     let (number, _) = beat(&bench.step(Event::Woke)).expect("a heartbeat is due");
     bench.now = proven + BEAT + Duration::from_secs(4);
-    bench.hear(FromCoordinator::HeartbeatAck { number });
+    let effects = bench.hear(FromCoordinator::HeartbeatAck { number });
+    assert_eq!(effects, [Effect::Lease { until: proven + BEAT + LEASE }], "the runner ends them even if this daemon cannot");
     bench.step(Event::Disconnected);
-    let ends = Effect::End { attempt: one, grace: Duration::ZERO };
+    let ends = end(one, Duration::ZERO, Reason::LeaseEnded);
     bench.now = proven + BEAT + LEASE - Duration::from_micros(1);
     assert!(!bench.step(Event::Woke).contains(&ends));
     bench.now = proven + BEAT + LEASE;
     assert!(bench.step(Event::Woke).contains(&ends));
-    assert_eq!(bench.step(ended(one, 5)), [Effect::Discard { attempt: one }], "nobody waits for its result");
+    assert_eq!(
+        bench.step(ended(one, 5)),
+        [Effect::Forget { attempt: one }, Effect::Discard { attempt: one }],
+        "nobody waits for it"
+    );
 }
 
 #[test]
@@ -73,7 +78,7 @@ fn a_machine_that_slept_through_its_lease_ends_its_attempts_before_it_listens() 
     bench.run(one);
     bench.now = bench.now + LEASE * 2;
     let effects = bench.hear(command(attempt(2, 1)));
-    assert!(effects.contains(&Effect::End { attempt: one, grace: Duration::ZERO }));
+    assert!(effects.contains(&end(one, Duration::ZERO, Reason::LeaseEnded)));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Run(_))), "a session so long silent is not believed");
 }
 
@@ -96,7 +101,7 @@ fn a_worker_that_leaves_ends_its_attempts_tells_their_results_and_stops() {
     let (mut bench, one) = (Bench::open(), attempt(1, 1));
     bench.run(one);
     let effects = bench.step(Event::ShutDown);
-    assert_eq!(effects, [Effect::Send(FromWorker::Leaving), Effect::End { attempt: one, grace: GRACE }]);
+    assert_eq!(effects, [Effect::Send(FromWorker::Leaving), end(one, GRACE, Reason::ShutDown)]);
     assert_eq!(finished(&bench.hear(command(attempt(2, 1)))), [(attempt(2, 1), Ended::Failed(Failure::Refused))]);
     assert_eq!(finished(&bench.step(ended(one, 0))), [(one, Ended::Failed(Failure::Infra))]);
     for task in [1, 2] {

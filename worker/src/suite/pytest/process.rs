@@ -81,6 +81,8 @@ pub enum Served {
     Stale,
     /// The attempt is to end, within this time.
     Cancelled(Duration),
+    /// The attempt is to stop here, between two tests. The next one may have begun, and is begun anew elsewhere.
+    Saved,
     /// The process is gone.
     Died {
         /// How it ended.
@@ -182,7 +184,7 @@ impl Warm {
                 grace = ending(&mut steps.cancelled) => return Served::Cancelled(grace),
             }
         }
-        let (mut running, mut tail) = (None, Tail::default());
+        let (mut running, mut tail, mut ended) = (None, Tail::default(), 0);
         loop {
             match self.next(steps, &mut tail).await {
                 Heard::Said(Said::Start { start }) => running = indices.get(start).copied(),
@@ -190,6 +192,11 @@ impl Warm {
                     running = None;
                     if let Some(index) = indices.get(position) {
                         report.tell(*index, outcome, seconds, message.as_deref()).await;
+                    }
+                    ended += 1;
+                    if ended < indices.len() && steps.boundary().is_err() {
+                        self.pass_on(&steps.output, &mut tail);
+                        return Served::Saved;
                     }
                 }
                 Heard::Said(Said::Done { .. }) => {

@@ -6,7 +6,7 @@
 
 use super::field::Field;
 use super::known::Choice;
-use super::stream::{Way, best, timelines, weigh};
+use super::stream::{Way, Weights, best, timelines, weigh};
 use super::timeline::Timeline;
 use super::{Outlook, fill, order};
 use crate::decision::{decided, weighed};
@@ -22,6 +22,9 @@ const ROUNDS: u32 = 12;
 const DOUBT: f64 = 0.5;
 /// How much longer than the least possible time the work may take.
 const SLACK: f64 = 1.1;
+
+/// What counts is the end of the batch.
+const WEIGHTS: Weights = Weights { wait: 1.0, energy: 0.0 };
 
 /// Where a task of a group is planned.
 struct Place {
@@ -117,8 +120,8 @@ fn place(
     let mut last = 0.0f64;
     for task in tasks {
         let group = &field.known.groups[task.group];
-        let Some(way) = best(field, group, &lines, 1.0, |choice| may(task, choice)) else { continue };
-        let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, 1.0)).flatten();
+        let Some(way) = best(field, group, &lines, WEIGHTS, |choice| may(task, choice)) else { continue };
+        let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, WEIGHTS)).flatten();
         way.book(&mut lines);
         last = last.max(way.end());
         places.push(Place { group: task.group, way, decision });
@@ -148,7 +151,7 @@ fn start(view: &mut View<'_>, field: &Field<'_>, places: Vec<Place>, moves: &mut
         let mut sooner: Vec<Way> = Vec::new();
         for choice in field.known.groups[group].choices.iter().filter(|choice| choice.seconds <= planned.end()) {
             let idle = field.known.classes[choice.class].members.iter().filter(|worker| view.free(**worker).slots > 0);
-            sooner.extend(idle.map(|worker| Way { worker: *worker, choice: *choice, start: 0.0, shunned: 0.0 }));
+            sooner.extend(idle.map(|worker| Way { worker: *worker, choice: *choice, start: 0.0, penalty_s: 0.0 }));
         }
         sooner.sort_by(|a, b| a.choice.seconds.total_cmp(&b.choice.seconds).then(a.worker.cmp(&b.worker)));
         for idle in sooner {

@@ -37,6 +37,8 @@ pub(super) struct Choice {
     pub seconds: f64,
     /// What it holds meanwhile.
     pub takes: Room,
+    /// What it draws beyond what the machine draws anyway, in kilojoules; 0 where the machine does not say.
+    pub kilojoules: f64,
     /// What it costs by the prices in force, beside what it costs where it costs least; 0 before there are prices.
     pub ratio: f64,
 }
@@ -49,6 +51,8 @@ struct Mode {
     takes: Room,
     /// How fast that hardware will be for a while.
     speed: f64,
+    /// What a task draws beyond what the machine draws anyway.
+    watts: f64,
 }
 
 /// A group of equal tasks that wait.
@@ -95,7 +99,7 @@ const GROUPS_MAX: usize = 4096;
 const CLASSES_MAX: usize = 32;
 /// Speeds are one class where their logarithms, times this, round to the same number: a twentieth apart, a tenth, …
 const SPEED_STEPS: [f64; 4] = [20.0, 10.0, 5.0, 2.0];
-type Likeness = (Room, Vec<(HardwareKind, u64)>, Vec<Vec<HardwareKind>>);
+type Likeness = (Room, Option<[u64; 2]>, Vec<(HardwareKind, u64)>, Vec<Vec<HardwareKind>>);
 
 impl Choice {
     /// It as the price engine wants it.
@@ -217,7 +221,10 @@ fn modes(view: &mut View<'_>, classes: &[WorkerClass], of: ClassId) -> Vec<Mode>
         let Some(&worker) = workers.members.first() else { continue };
         for hardware in view.options(of, worker).to_vec() {
             let (takes, speed) = (view.takes(of, worker, hardware), lasting_speed(view, worker, hardware));
-            modes.push(Mode { class, hardware, takes, speed });
+            let inventory = &view.fleet().get(worker).inventory;
+            let share = f64::from(takes.slots) / f64::from(inventory.slots.max(1));
+            let watts = inventory.power.map_or(0.0, |power| (power.busy_w - power.idle_w) * share);
+            modes.push(Mode { class, hardware, takes, speed, watts });
         }
     }
     modes
@@ -226,13 +233,14 @@ fn modes(view: &mut View<'_>, classes: &[WorkerClass], of: ClassId) -> Vec<Mode>
 fn choices(view: &View<'_>, modes: &[Mode], head: &Task) -> Vec<Choice> {
     // What is believed of a kind of hardware does not depend on the worker.
     let mut believed: Vec<(HardwareKind, Believed)> = Vec::new();
-    let of = |Mode { class, hardware, takes, speed }: &Mode| {
+    let of = |Mode { class, hardware, takes, speed, watts }: &Mode| {
         let known = believed.iter().position(|(kind, _)| kind == hardware).unwrap_or_else(|| {
             believed.push((*hardware, Believed::new(view, head, *hardware)));
             believed.len() - 1
         });
         let seconds = believed[known].1.remaining_s(*speed, 0.0);
-        Choice { class: *class, hardware: *hardware, seconds, takes: *takes, ratio: 0.0 }
+        let kilojoules = watts * seconds / 1e3;
+        Choice { class: *class, hardware: *hardware, seconds, takes: *takes, kilojoules, ratio: 0.0 }
     };
     modes.iter().map(of).collect()
 }
@@ -267,10 +275,11 @@ fn sort_finely(view: &mut View<'_>, task_classes: &[ClassId], steps: f64) -> (Ve
         let mut kinds: Vec<HardwareKind> = entry.inventory.devices.iter().map(|device| device.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
+        let power = entry.inventory.power.map(|power| [power.idle_w.to_bits(), power.busy_w.to_bits()]);
         let step = |kind| (lasting_speed(view, worker, kind).ln() * steps).round() as i64 as u64;
         let speeds = kinds.into_iter().map(|kind| (kind, step(kind))).collect();
         let options = task_classes.iter().map(|class| view.options(*class, worker).to_vec()).collect();
-        let class = *known.entry((whole, speeds, options)).or_insert_with(|| {
+        let class = *known.entry((whole, power, speeds, options)).or_insert_with(|| {
             classes.push(WorkerClass { members: Vec::new(), capacity: [0.0; 3] });
             classes.len() - 1
         });

@@ -13,18 +13,36 @@ use std::sync::Arc;
 
 /// A second of waiting for better hardware counts as this many seconds of work: a stand-in for the delay it inflicts on others.
 const WAIT_WEIGHT: f64 = 2.0;
+
+/// How things count beside a second of work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weights {
+    /// A second of waiting.
+    pub wait: f64,
+    /// A kilojoule.
+    pub energy: f64,
+}
+
+impl Weights {
+    fn of(view: &View<'_>) -> Self {
+        let config = view.config();
+        Self { wait: WAIT_WEIGHT, energy: if config.enable_resource_efficiency { config.energy_weight } else { 0.0 } }
+    }
+}
+
 /// What begins within this many seconds begins now.
 const NOW_S: f64 = 1e-6;
 
 pub(super) fn plan(view: &mut View<'_>, field: &Field<'_>, outlook: Outlook<'_>, moves: &mut Vec<Move>) {
     let mut lines = timelines(view, field);
     let mut queues = fill::waiting_tasks(view, field);
+    let weights = Weights::of(view);
     for at in order::by_urgency(view, &field.known.groups, outlook) {
         let group = &field.known.groups[at];
         for task in queues[at].by_ref() {
-            let Some(way) = best(field, group, &lines, WAIT_WEIGHT, |_| true) else { break };
+            let Some(way) = best(field, group, &lines, weights, |_| true) else { break };
             // Only what begins now is decided; the rest is a guess.
-            let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, WAIT_WEIGHT)).flatten();
+            let decision = way.is_now().then(|| weigh(view, field, group, &lines, way, weights)).flatten();
             way.book(&mut lines);
             let Way { worker: to, choice: Choice { hardware, .. }, .. } = way;
             if way.is_now() && view.room_for(group.profile.class, to, hardware) > 0 {
@@ -47,8 +65,8 @@ pub(super) struct Way {
     pub choice: Choice,
     /// When it begins, in seconds from now.
     pub start: f64,
-    /// What counts against the worker, in seconds.
-    pub shunned: f64,
+    /// What counts against it beside its time, in seconds.
+    pub penalty_s: f64,
 }
 
 impl Way {
@@ -67,18 +85,18 @@ impl Way {
     }
 }
 
-/// The way by which a task of this group ends first, a second of waiting counting as `wait_weight` seconds, among those it may go.
+/// The way by which a task of this group ends first, as waiting and energy count, among those it may go.
 pub(super) fn best(
     field: &Field<'_>,
     group: &Group,
     lines: &[Option<Timeline>],
-    wait_weight: f64,
+    weights: Weights,
     may: impl Fn(&Choice) -> bool,
 ) -> Option<Way> {
     let mut best: Option<(f64, Way)> = None;
     for choice in group.choices.iter().filter(|choice| may(choice)) {
-        for way in ways(field, group, lines, choice) {
-            let score = wait_weight * way.start + way.choice.seconds + way.shunned;
+        for way in ways(field, group, lines, weights, choice) {
+            let score = weights.wait * way.start + way.choice.seconds + way.penalty_s;
             if best.as_ref().is_none_or(|(least, _)| score < *least) {
                 best = Some((score, way));
             }
@@ -92,11 +110,13 @@ fn ways<'f>(
     field: &'f Field<'_>,
     group: &'f Group,
     lines: &'f [Option<Timeline>],
+    weights: Weights,
     choice: &'f Choice,
 ) -> impl Iterator<Item = Way> + 'f {
-    field.known.classes[choice.class].members.iter().filter_map(|&worker| {
+    field.known.classes[choice.class].members.iter().filter_map(move |&worker| {
         let start = lines[worker.0 as usize].as_ref()?.earliest(choice.takes, choice.seconds)?;
-        Some(Way { worker, choice: *choice, start, shunned: shunned(&group.profile.avoid, worker) })
+        let penalty_s = shunned(&group.profile.avoid, worker) + weights.energy * choice.kilojoules;
+        Some(Way { worker, choice: *choice, start, penalty_s })
     })
 }
 
@@ -107,15 +127,15 @@ pub(super) fn weigh(
     group: &Group,
     lines: &[Option<Timeline>],
     winner: Way,
-    wait_weight: f64,
+    weights: Weights,
 ) -> Option<Arc<Decision>> {
-    let term = |way: Way| weighed(view, (way.worker, way.choice.hardware), way.start, way.choice.seconds, way.shunned);
+    let term = |way: Way| weighed(view, (way.worker, way.choice.hardware), way.start, way.choice.seconds, way.penalty_s);
     let is_winner = |choice: &&Choice| choice.class == winner.choice.class && choice.hardware == winner.choice.hardware;
     let others = group.choices.iter().filter(|choice| !is_winner(choice)).filter_map(|choice| {
-        let least = |way: &Way| wait_weight * way.start + way.shunned;
-        ways(field, group, lines, choice).min_by(|a, b| least(a).total_cmp(&least(b))).map(term)
+        let least = |way: &Way| weights.wait * way.start + way.penalty_s;
+        ways(field, group, lines, weights, choice).min_by(|a, b| least(a).total_cmp(&least(b))).map(term)
     });
-    decided(Rule::Finish { wait_weight }, term(winner), others.collect(), None)
+    decided(Rule::Finish { wait_weight: weights.wait }, term(winner), others.collect(), None)
 }
 
 pub(super) fn timelines(view: &View<'_>, field: &Field<'_>) -> Vec<Option<Timeline>> {

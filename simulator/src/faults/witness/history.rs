@@ -1,0 +1,374 @@
+//! What is on disk, told as the stories of tasks: each fact is held against the ones before it and against the truth.
+
+use super::floor::Floor;
+use shared::fact::{Fact, StandstillEnd, StopReason, What};
+use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
+use shared::outcome::{Ended, Failure, Verdict};
+use shared::protocol::{CheckpointRef, Start};
+use shared::task::{TaskSpec, Work, seconds};
+use shared::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Failures of machines a task may meet, workers that may be lost while they run it: the defaults of the coordinator.
+const INFRA_FAILURES_MAX: usize = 3;
+const LOSSES_MAX: usize = 8;
+const POISONED_WORKERS: usize = 3;
+const RESTORES_MAX: u32 = 2;
+
+/// What does not hold: its number, and what happened instead.
+pub type Wrong = (&'static str, String);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct History {
+    tasks: BTreeMap<TaskId, Story>,
+    keys: BTreeSet<Arc<str>>,
+    epoch: Epoch,
+    session: u64,
+    at: Time,
+}
+
+#[derive(Debug)]
+struct Story {
+    spec: Arc<TaskSpec>,
+    key: Option<Arc<str>>,
+    attempts: BTreeMap<AttemptNumber, Tale>,
+    is_cancelled: bool,
+    verdict: Option<Verdict>,
+    /// When it began to wait.
+    since: Time,
+    checkpoint: Option<CheckpointRef>,
+    /// Attempts in a row that could not go on from it; after two it is given up.
+    restores_failed: u32,
+    standstill: Option<AttemptNumber>,
+    /// Why it was run again.
+    again: Vec<Failure>,
+    /// Workers that were lost while they ran it.
+    lost_on: Vec<Arc<str>>,
+}
+
+/// One attempt.
+#[derive(Debug)]
+struct Tale {
+    worker: Arc<str>,
+    restore: Option<CheckpointRef>,
+    is_hedge: bool,
+    has_started: bool,
+    stopped: Option<StopReason>,
+    tests: BTreeSet<u32>,
+}
+
+impl Story {
+    fn live(&self) -> impl Iterator<Item = (&AttemptNumber, &Tale)> {
+        self.attempts.iter().filter(|(_, tale)| tale.stopped.is_none())
+    }
+}
+
+impl History {
+    /// Takes in a fact that is on disk now.
+    pub fn take(&mut self, fact: &Fact, floor: &Floor) -> Result<(), Wrong> {
+        if fact.at < self.at {
+            return Err(("I24", format!("a fact of {:?} follows one of {:?}", fact.at, self.at)));
+        }
+        self.at = fact.at;
+        match &fact.what {
+            What::CoordinatorStarted { epoch, .. } => {
+                let before = std::mem::replace(&mut self.epoch, *epoch);
+                wrong_unless(epoch.0 == before.0 + 1, "I13", || format!("epoch {} follows epoch {}", epoch.0, before.0))
+            }
+            What::WorkerJoined { session, worker, .. } => {
+                let before = std::mem::replace(&mut self.session, session.0);
+                wrong_unless(session.0 > before, "I12", || format!("session {} of {worker} follows session {before}", session.0))
+            }
+            What::TaskQueued { task, spec, key } => self.queued(*task, spec, key.as_ref(), fact.at),
+            _ => {
+                let Some(task) = fact.what.task() else { return Ok(()) };
+                let at = fact.at;
+                let Some(story) = self.tasks.get_mut(&task) else {
+                    return Err(("I2", format!("a fact names task {task}, which was never accepted")));
+                };
+                story.take(task, &fact.what, at, floor)
+            }
+        }
+    }
+
+    /// I1: a submission that is repeated stands for the task it made.
+    fn queued(&mut self, task: TaskId, spec: &Arc<TaskSpec>, key: Option<&Arc<str>>, at: Time) -> Result<(), Wrong> {
+        if let Some(key) = key
+            && !self.keys.insert(key.clone())
+        {
+            return Err(("I1", format!("two tasks were made of the submission {key}")));
+        }
+        let story = Story {
+            spec: spec.clone(),
+            key: key.cloned(),
+            attempts: BTreeMap::new(),
+            is_cancelled: false,
+            verdict: None,
+            since: at,
+            checkpoint: None,
+            restores_failed: 0,
+            standstill: None,
+            again: Vec::new(),
+            lost_on: Vec::new(),
+        };
+        wrong_unless(self.tasks.insert(task, story).is_none(), "I2", || format!("task {task} was accepted twice"))
+    }
+
+    /// I5, I16: an order to start an attempt is on disk, names the worker it is on disk for, and goes on from the state that
+    /// was on disk then.
+    pub fn may_start(&self, station: usize, start: &Start) -> Result<(), Wrong> {
+        let attempt = start.attempt;
+        let Some(tale) = self.tale(attempt) else {
+            return Err(("I5", format!("attempt {attempt} is sent to w{station} before it is on disk")));
+        };
+        wrong_unless(*tale.worker == *format!("w{station}"), "I5", || {
+            format!("attempt {attempt} is sent to w{station}; on disk it is with {}", tale.worker)
+        })?;
+        wrong_unless(tale.restore == start.restore, "I16", || {
+            format!("attempt {attempt} is to go on from {:?}; saved was {:?}", start.restore, tale.restore)
+        })
+    }
+
+    /// Whether the end of an attempt is on disk.
+    pub fn has_stopped(&self, attempt: Attempt) -> bool {
+        self.tale(attempt).is_some_and(|tale| tale.stopped.is_some())
+    }
+
+    /// Whether a worker holds an attempt.
+    pub fn is_holder(&self, worker: &str) -> bool {
+        self.tasks.values().any(|story| story.live().any(|(_, tale)| *tale.worker == *worker))
+    }
+
+    /// Whether a cancellation, or a verdict, is on disk.
+    pub fn is_cancelled(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|story| story.is_cancelled || story.verdict.is_some())
+    }
+
+    /// Which submission made a task.
+    pub fn number_of(&self, task: TaskId) -> Option<u64> {
+        self.tasks.get(&task)?.key.as_ref()?.strip_prefix('k')?.parse().ok()
+    }
+
+    /// The verdict that is on disk.
+    pub fn verdict(&self, task: TaskId) -> Option<Verdict> {
+        self.tasks.get(&task)?.verdict
+    }
+
+    /// The tasks without a verdict.
+    pub fn open_tasks(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.tasks.iter().filter(|(_, story)| story.verdict.is_none()).map(|(id, _)| *id)
+    }
+
+    /// The workers that have live attempts of a task.
+    pub fn live_at(&self, task: TaskId) -> impl Iterator<Item = &str> {
+        self.tasks.get(&task).into_iter().flat_map(Story::live).map(|(_, tale)| &*tale.worker)
+    }
+
+    /// How many tasks there are.
+    pub fn tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether a task is told to move, and whether it has saved its state.
+    pub fn moving(&self, task: TaskId) -> (bool, bool) {
+        self.tasks.get(&task).map_or((false, false), |story| (story.standstill.is_some(), story.checkpoint.is_some()))
+    }
+
+    /// The newest attempt of a task: whether it has started, and whether it has stopped.
+    pub fn newest(&self, task: TaskId) -> Option<(AttemptNumber, bool, bool)> {
+        let (number, newest) = self.tasks.get(&task)?.attempts.last_key_value()?;
+        Some((*number, newest.has_started, newest.stopped.is_some()))
+    }
+
+    /// How many attempts there were.
+    pub fn attempts(&self) -> usize {
+        self.tasks.values().map(|story| story.attempts.len()).sum()
+    }
+
+    /// Whether two attempts may run at the same time: one of them is a hedge of the other.
+    pub fn are_twins(&self, one: Attempt, other: Attempt) -> bool {
+        [one, other].into_iter().any(|attempt| self.tale(attempt).is_some_and(|tale| tale.is_hedge))
+    }
+
+    fn tale(&self, attempt: Attempt) -> Option<&Tale> {
+        self.tasks.get(&attempt.task)?.attempts.get(&attempt.number)
+    }
+}
+
+impl Story {
+    fn take(&mut self, task: TaskId, what: &What, at: Time, floor: &Floor) -> Result<(), Wrong> {
+        match what {
+            What::AttemptLeased { attempt, worker, hedge, .. } => self.leased(task, *attempt, worker, *hedge),
+            What::AttemptStarted { attempt, .. } => {
+                let tale = self.live_tale(task, *attempt, "started")?;
+                tale.has_started = true;
+                Ok(())
+            }
+            What::TestFinished { attempt, index, outcome, .. } => {
+                let named = Attempt { task, number: *attempt };
+                let tale = self.live_tale(task, *attempt, "brought a result of a test")?;
+                let is_new = tale.tests.insert(*index);
+                wrong_unless(is_new, "I3", || format!("test {index} of {named} has two results"))?;
+                let truth = floor.test(named, *index);
+                wrong_unless(truth == Some(*outcome), "I4", || {
+                    format!("test {index} of {named} is recorded {outcome:?}; in truth {truth:?}")
+                })
+            }
+            What::AttemptStopped { attempt, reason, failure, .. } => self.stopped(task, *attempt, *reason, *failure, floor),
+            What::TaskRequeued { why, .. } => self.requeued(task, *why, at),
+            What::CancelRequested { .. } => {
+                self.is_cancelled = true;
+                wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} is to be cancelled after its verdict"))
+            }
+            What::TaskFinished { attempt, verdict, .. } => self.finished(task, *attempt, *verdict, at, floor),
+            What::Migration { attempt, .. } | What::Preemption { attempt, .. } => {
+                let before = self.standstill.replace(*attempt);
+                wrong_unless(before.is_none(), "I16", || format!("task {task} is told to move while it moves"))
+            }
+            What::StandstillEnded { attempt, end, .. } => {
+                let order = self.standstill.take();
+                wrong_unless(order == Some(*attempt), "I16", || format!("an order to task {task} ends that was not given"))?;
+                let is_saved = self.checkpoint.is_some() || *end != StandstillEnd::Followed;
+                wrong_unless(is_saved, "I16", || format!("task {task} goes on from a state that was not saved"))
+            }
+            What::CheckpointSaved { attempt, checkpoint, .. } => {
+                self.live_tale(task, *attempt, "saved its state")?;
+                (self.checkpoint, self.restores_failed) = (Some(checkpoint.clone()), 0);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// I3, I5, I6, I19: only a task that is open and not cancelled is given out, under a new number, to one worker at a time.
+    fn leased(&mut self, task: TaskId, number: AttemptNumber, worker: &Arc<str>, is_hedge: bool) -> Result<(), Wrong> {
+        let newest = self.attempts.last_key_value().map(|(number, _)| *number);
+        wrong_unless(newest.is_none_or(|newest| newest < number), "I5", || {
+            format!("attempt {} of task {task} follows {newest:?}", number.0)
+        })?;
+        wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} is given out after its verdict"))?;
+        wrong_unless(!self.is_cancelled, "I19", || format!("task {task} is given out after its cancellation"))?;
+        let live = self.live().count();
+        wrong_unless(live == usize::from(is_hedge), "I6", || format!("task {task} is given out with {live} live attempts"))?;
+        let restore = self.checkpoint.clone();
+        let (worker, tests) = (worker.clone(), BTreeSet::new());
+        self.attempts.insert(number, Tale { worker, restore, is_hedge, has_started: false, stopped: None, tests });
+        Ok(())
+    }
+
+    /// I4, I19: only a live attempt ends; what it is said to have come to is what it came to; unless its worker was lost, its
+    /// processes are gone.
+    fn stopped(
+        &mut self,
+        task: TaskId,
+        number: AttemptNumber,
+        reason: StopReason,
+        failure: Option<Failure>,
+        floor: &Floor,
+    ) -> Result<(), Wrong> {
+        let is_noop = self.spec.work == Work::Noop;
+        let tale = self.live_tale(task, number, "ended")?;
+        tale.stopped = Some(reason);
+        let attempt = Attempt { task, number };
+        let is_gone = reason == StopReason::Lost || !floor.is_running(attempt);
+        wrong_unless(is_gone, "I19", || format!("{attempt} is recorded as {} while its processes run", reason.name()))?;
+        let truth = floor.truth(attempt);
+        let said = match (reason, failure) {
+            (StopReason::Finished, None) => Ended::Passed,
+            (StopReason::Finished, Some(Failure::Test)) => Ended::Failed(Failure::Test),
+            _ => return Ok(()),
+        };
+        wrong_unless(is_noop || truth == Some(said), "I4", || format!("{attempt} is recorded as {said:?}; in truth {truth:?}"))
+    }
+
+    /// I18, I19: a task is run again only within its budget, and not when it was cancelled.
+    fn requeued(&mut self, task: TaskId, why: Option<Failure>, at: Time) -> Result<(), Wrong> {
+        wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} waits again after its verdict"))?;
+        wrong_unless(!self.is_cancelled, "I19", || format!("task {task} waits again after its cancellation"))?;
+        let live = self.live().count();
+        wrong_unless(live == 0, "I6", || format!("task {task} waits again with {live} live attempts"))?;
+        self.since = at;
+        self.again.extend(why);
+        if let (Some(Failure::Lost), Some((_, newest))) = (why, self.attempts.last_key_value())
+            && newest.has_started
+        {
+            self.lost_on.push(newest.worker.clone());
+        }
+        self.count_restore(why);
+        let is_command = matches!(self.spec.work, Work::Command(_));
+        let (own, infra) = self.budget();
+        wrong_unless(!is_command || own <= usize::from(self.spec.retries), "I18", || {
+            format!("task {task} is tried again after {own} failures of its own; {} retries are allowed", self.spec.retries)
+        })?;
+        wrong_unless(infra < INFRA_FAILURES_MAX, "I18", || {
+            format!("task {task} is tried again after {infra} failures of machines")
+        })
+    }
+
+    /// A state that two attempts in a row could not go on from is given up.
+    fn count_restore(&mut self, why: Option<Failure>) {
+        let of_machine = why.is_some_and(|why| !why.is_of_the_task() && why != Failure::Lost);
+        let has_started = self.attempts.last_key_value().is_some_and(|(_, newest)| newest.has_started);
+        if of_machine && !has_started && self.checkpoint.is_some() {
+            self.restores_failed += 1;
+        }
+        if self.restores_failed >= RESTORES_MAX {
+            (self.checkpoint, self.restores_failed) = (None, 0);
+        }
+    }
+
+    /// Failures of its own, and of machines, after which it was run again.
+    fn budget(&self) -> (usize, usize) {
+        let own = self.again.iter().filter(|why| why.is_of_the_task()).count();
+        let lost = self.again.iter().filter(|why| **why == Failure::Lost).count();
+        (own, self.again.len() - own - lost)
+    }
+
+    /// I3, I18, I19: there is one verdict, and there is a reason for it.
+    fn finished(
+        &mut self,
+        task: TaskId,
+        attempt: Option<AttemptNumber>,
+        verdict: Verdict,
+        at: Time,
+        floor: &Floor,
+    ) -> Result<(), Wrong> {
+        wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} has a second verdict: {verdict}"))?;
+        self.verdict = Some(verdict);
+        let deciding = attempt.and_then(|number| self.attempts.get(&number));
+        wrong_unless(attempt.is_none() || deciding.is_some_and(|tale| tale.stopped.is_some()), "I4", || {
+            format!("task {task} has its verdict from an attempt that has not ended")
+        })?;
+        let is_command = matches!(self.spec.work, Work::Command(_));
+        let (own, infra) = self.budget();
+        let waited = at.since(self.since) + Duration::from_micros(2);
+        let mut losses: Vec<Arc<str>> = self.lost_on.clone();
+        losses.extend(deciding.filter(|tale| tale.has_started).map(|tale| tale.worker.clone()));
+        let distinct: BTreeSet<&Arc<str>> = losses.iter().collect();
+        let has_reason = match verdict {
+            Verdict::Passed => attempt.is_some_and(|number| {
+                self.spec.work == Work::Noop || floor.truth(Attempt { task, number }) == Some(Ended::Passed)
+            }),
+            Verdict::Failed => !is_command || own == usize::from(self.spec.retries),
+            Verdict::Error => infra + 1 == INFRA_FAILURES_MAX,
+            Verdict::Cancelled => self.is_cancelled || attempt.is_none(),
+            Verdict::Expired => seconds(self.spec.timeouts.queue_s).is_some_and(|limit| waited >= limit),
+            Verdict::Quarantined => distinct.len() >= POISONED_WORKERS || losses.len() >= LOSSES_MAX,
+        };
+        wrong_unless(has_reason, "I18", || {
+            format!("task {task} is {verdict} after {own} failures of its own, {infra} of machines, {} losses", losses.len())
+        })
+    }
+
+    fn live_tale(&mut self, task: TaskId, number: AttemptNumber, did: &str) -> Result<&mut Tale, Wrong> {
+        let tale = self.attempts.get_mut(&number).filter(|tale| tale.stopped.is_none());
+        tale.ok_or_else(|| ("I4", format!("attempt {} of task {task} {did} and is not live", number.ordinal())))
+    }
+}
+
+fn wrong_unless(holds: bool, invariant: &'static str, what: impl FnOnce() -> String) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err((invariant, what())) }
+}
