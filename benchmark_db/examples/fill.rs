@@ -118,6 +118,7 @@ fn attempt(
             attempt,
             worker: worker.clone(),
             hardware,
+            device: None,
             hedge: false,
             why: "adaptive: the batch ends soonest so".into(),
             decision: None,
