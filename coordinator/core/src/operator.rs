@@ -90,7 +90,9 @@ impl Coordinator {
     fn cancel(&mut self, now: Time, id: TaskId, effects: &mut Vec<Effect>) -> Reply {
         let Some(task) = self.state.ledger.get(id) else { return Reply::Unknown(format!("there is no task {id}")) };
         match task.state {
-            TaskState::Done(_, verdict, _) if !planted::bug(27) => return Reply::Conflict(format!("task {id} has ended already: {verdict}")),
+            TaskState::Done(_, verdict, _) if !planted::bug(27) => {
+                return Reply::Conflict(format!("task {id} has ended already: {verdict}"));
+            }
             TaskState::Queued { .. } | TaskState::Done(..) => {
                 let (verdict, failure) = (Verdict::Cancelled, None);
                 self.record(now, What::TaskFinished { task: id, attempt: None, verdict, failure }, effects);

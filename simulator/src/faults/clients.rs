@@ -50,10 +50,7 @@ impl Request {
 
     /// Its tasks; the same, however often it is repeated.
     pub fn tasks(self, seed: u64) -> Vec<NewTask> {
-        let task = |number: u64| NewTask {
-            spec: Arc::new(tasks::spec(seed, number)),
-            key: Some(format!("k{number}").into()),
-        };
+        let task = |number: u64| NewTask { spec: Arc::new(tasks::spec(seed, number)), key: Some(format!("k{number}").into()) };
         self.numbers().map(task).collect()
     }
 }

@@ -68,13 +68,7 @@ impl Station {
         Self {
             index,
             name: format!("w{index}"),
-            machine: Inventory {
-                slots,
-                cores: slots,
-                memory_bytes: 8_000_000_000,
-                devices: vec![cpu],
-                ..Inventory::default()
-            },
+            machine: Inventory { slots, cores: slots, memory_bytes: 8_000_000_000, devices: vec![cpu], ..Inventory::default() },
             dial: Dial::new(Time::ZERO, Time::ZERO, ppm),
             work_dir: WorkDir::new(index, 0),
             runner: Runner::new(index, Dial::new(Time::ZERO, Time::ZERO, ppm)),

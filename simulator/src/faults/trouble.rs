@@ -102,10 +102,12 @@ impl Trouble {
     pub fn drawn(chance: &mut Chance, all: &[(Trouble, f64)]) -> Option<Trouble> {
         let whole: f64 = all.iter().map(|(_, weight)| weight).sum();
         let mut left = chance.share() * whole;
-        all.iter().find(|(_, weight)| {
-            left -= weight;
-            left < 0.0
-        }).map(|(trouble, _)| *trouble)
+        all.iter()
+            .find(|(_, weight)| {
+                left -= weight;
+                left < 0.0
+            })
+            .map(|(trouble, _)| *trouble)
     }
 }
 

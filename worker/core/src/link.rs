@@ -200,7 +200,9 @@ impl Worker {
     fn objection(&self, cluster: ClusterId, epoch: Epoch) -> Option<Stop> {
         match self.identity.cluster {
             Some(ours) if ours != cluster => Some(Stop::OtherCluster { ours, theirs: cluster }),
-            _ if epoch < self.identity.epoch_seen && !planted::bug(17) => Some(Stop::OldEpoch { seen: self.identity.epoch_seen, theirs: epoch }),
+            _ if epoch < self.identity.epoch_seen && !planted::bug(17) => {
+                Some(Stop::OldEpoch { seen: self.identity.epoch_seen, theirs: epoch })
+            }
             _ => None,
         }
     }

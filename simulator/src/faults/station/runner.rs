@@ -54,8 +54,14 @@ enum Phase {
     Fetching,
     Running,
     /// It was told to save, and stopped.
-    Stopped { is_saved: bool },
-    Ended { outcome: Outcome, is_stored: bool, is_forgotten: bool },
+    Stopped {
+        is_saved: bool,
+    },
+    Ended {
+        outcome: Outcome,
+        is_stored: bool,
+        is_forgotten: bool,
+    },
 }
 
 impl Kept {
@@ -99,9 +105,7 @@ impl Runner {
         let found = found.collect();
         let events = held.iter().filter_map(|(attempt, kept)| match &kept.phase {
             Phase::Stopped { is_saved } => Some(Event::Stopped { attempt: *attempt, is_saved: *is_saved }),
-            Phase::Ended { outcome, is_stored: true, .. } => {
-                Some(ended(*attempt, outcome, log_bytes(attempt), kept.ending))
-            }
+            Phase::Ended { outcome, is_stored: true, .. } => Some(ended(*attempt, outcome, log_bytes(attempt), kept.ending)),
             Phase::Ended { is_stored: false, .. } | Phase::Fetching | Phase::Running => None,
         });
         (found, events.collect())

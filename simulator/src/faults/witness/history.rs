@@ -303,7 +303,9 @@ impl Story {
         wrong_unless(!is_command || own <= usize::from(self.spec.retries), "I18", || {
             format!("task {task} is tried again after {own} failures of its own; {} retries are allowed", self.spec.retries)
         })?;
-        wrong_unless(infra < INFRA_FAILURES_MAX, "I18", || format!("task {task} is tried again after {infra} failures of machines"))
+        wrong_unless(infra < INFRA_FAILURES_MAX, "I18", || {
+            format!("task {task} is tried again after {infra} failures of machines")
+        })
     }
 
     /// A state that two attempts in a row could not go on from is given up.
