@@ -81,7 +81,9 @@ impl Tab {
     /// Waits until an expression is true.
     pub async fn until(&mut self, what: &str, expression: &str) {
         let deadline = Instant::now() + LIMIT;
-        while self.eval(&format!("Boolean({expression})")).await != Value::Bool(true) {
+        // What it asks for may not be there yet, nor the page it is looked for on.
+        let look = format!("(async () => {{ try {{ return Boolean(await ({expression})); }} catch {{ return false; }} }})()");
+        while self.eval(&look).await != Value::Bool(true) {
             let shown = if Instant::now() < deadline { Value::Null } else { self.eval("document.body.innerText").await };
             assert!(
                 Instant::now() < deadline,

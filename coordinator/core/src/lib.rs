@@ -41,7 +41,7 @@ use adaptive::evacuate::evacuate;
 use adaptive::threshold::Limits;
 use plan::{Balance, Move, Policy, View};
 use pulse::Pulse;
-use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
+use shared::fact::{Admission, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
 use shared::id::{AttemptNumber, ClusterId, TaskId};
 use shared::planted;
@@ -288,11 +288,6 @@ impl Coordinator {
         self.policy.name()
     }
 
-    /// How things went lately.
-    pub fn pulse(&self) -> &Pulse {
-        &self.pulse
-    }
-
     /// The terms and limits.
     pub fn config(&self) -> &Config {
         &self.config
@@ -336,7 +331,7 @@ impl Coordinator {
         let (place, mut moves, mut told) = (effects.len(), 0, Vec::new());
         for proposed in away.into_iter().chain(plan.moves) {
             if plan::check(&self.state, &proposed).is_ok() && self.state.permits(&self.config.balancer, &proposed) {
-                let decided_with = same_decision(&mut told, &proposed);
+                let decided_with = decision::told_before(&mut told, &proposed);
                 self.carry_out(now, proposed, decided_with, effects);
                 moves += 1;
             }
@@ -399,15 +394,4 @@ impl Coordinator {
             self.forgiven = now;
         }
     }
-}
-
-/// The task whose lease in the same plan tells of the decision that this lease follows from, where there is one.
-fn same_decision(told: &mut Vec<(Arc<Decision>, TaskId)>, proposed: &Move) -> Option<TaskId> {
-    let Move::Lease { task, decision: Some(decision), .. } = proposed else { return None };
-    // Leases that share a decision mostly follow each other.
-    let before = told.iter().rev().find(|(before, _)| Arc::ptr_eq(before, decision)).map(|(_, task)| *task);
-    if before.is_none() {
-        told.push((decision.clone(), *task));
-    }
-    before
 }

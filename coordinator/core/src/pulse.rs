@@ -1,6 +1,7 @@
 //! How things went lately and in all, counted from facts as they happen: for people to look at. No decision follows from it,
 //! and it begins anew with each life of the coordinator.
 
+use crate::Coordinator;
 use crate::state::State;
 use shared::api::{EVENTS_MAX, LiveEvent, PulseView};
 use shared::fact::{Fact, StopReason, What};
@@ -68,6 +69,13 @@ struct Second {
 struct Mean {
     count: u64,
     sum_s: f64,
+}
+
+impl Coordinator {
+    /// How things went lately.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
 }
 
 impl Pulse {

@@ -32,8 +32,12 @@ export function draw() {
   const asTable = find("running-as-table").checked;
   find("running-map").hidden = asTable;
   find("running-table").hidden = !asTable;
+  let beside = "";
   if (asTable) drawTable();
-  else drawLanes();
+  else beside = drawLanes();
+  const total = known.frame.running_total.toLocaleString("en");
+  const some = running().length;
+  setText(find("running-told"), some < known.frame.running_total ? `the longest ${some} of ${total}${beside}` : `${total} now${beside}`);
 }
 
 /** Attempts of the time that is shown, by worker; workers that have something to show, the busiest first. */
@@ -62,6 +66,7 @@ function stack(rows) {
   });
 }
 
+/** Draws what there is room for, and says of how many workers that is where it is not all. */
 function drawLanes() {
   const canvas = find("running-canvas");
   const now = known.frame.status.now_s;
@@ -88,14 +93,11 @@ function drawLanes() {
     }
     y += heights[lane] + 4;
   });
-  const total = known.frame.running_total;
-  const some = running().length;
-  const workers = all > kept.length ? `; ${kept.length} of ${all} workers` : "";
   const shownKinds = [...new Set(kept.flatMap(([, rows]) => rows.map(({ row }) => row.hardware)))].sort();
   keep(find("running-legend"), shownKinds, (name) => name, (name) => make("li", {}, make("i"), name), (item, name) => {
     item.firstChild.style.background = kind(name);
   });
-  setText(find("running-told"), total > some ? `the longest ${some} of ${total.toLocaleString("en")}${workers}` : `${total.toLocaleString("en")} now${workers}`);
+  return all > kept.length ? `; ${kept.length} of ${all} workers` : "";
 }
 
 function scale(context, width, height, quiet, line) {
