@@ -1,4 +1,4 @@
--- The published key figures (F181 to F187), trends, and what is counted per day, on top of the other views.
+-- The published key figures (F181 to F187) and trends, on top of the other views.
 
 -- One row. Where a figure has a definition of its own elsewhere, it is taken from there under its published name.
 CREATE OR REPLACE VIEW kpis AS
@@ -41,19 +41,6 @@ SELECT
     -- Joules of the whole fleet per task that passed; only where every worker's energy is known.
     (SELECT CASE WHEN count(*) = count(joules) THEN sum(joules) END FROM energy) / nullif(summary.passed, 0) AS joules_per_passed_task
 FROM summary CROSS JOIN agents;
-
--- The same figures of each day of the run's own clock (day 0 is its first 24 hours).
-CREATE OR REPLACE VIEW days AS
-SELECT
-    CAST(floor(submitted_s / 86400) AS BIGINT) AS day,
-    count(*) AS tasks,
-    count(*) FILTER (verdict = 'passed') AS passed,
-    count(*) FILTER (verdict IS NOT NULL AND verdict NOT IN ('passed', 'cancelled')) AS not_passed,
-    avg(wait_s) AS mean_wait_s,
-    quantile_cont(wait_s, 0.95) AS p95_wait_s,
-    avg(flow_s) AS mean_flow_s
-FROM tasks
-GROUP BY ALL;
 
 -- How figures went from run to run: the slope of least squares per run, its R², the mean, and the number of runs.
 CREATE OR REPLACE VIEW trends AS

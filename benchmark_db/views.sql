@@ -207,21 +207,22 @@ FROM present
 FULL JOIN busy USING (worker);
 
 -- load_stddev = time average, over the makespan, of the (population) standard deviation of busy share over present workers.
--- Kept as running sums of shares and of their squares, so that it costs one pass however many workers there are.
+-- Kept as running sums of shares and of their squares, so that it costs two sorts however many workers there are. Changes at
+-- the same moment follow each other in some order; what is between them lasts no time.
 CREATE OR REPLACE VIEW load_spread AS
 WITH changes AS (
-    SELECT worker, from_s AS t, slots, 0.0 AS busy FROM presence
+    SELECT worker, from_s AS t, slots AS d_slots, 0.0 AS d_busy FROM presence
     UNION ALL SELECT worker, to_s, -slots, 0.0 FROM presence
     UNION ALL SELECT worker, started_s, 0.0, cores FROM attempt_accounts
     UNION ALL SELECT worker, started_s + seconds, 0.0, -cores FROM attempt_accounts
 ),
-moments AS (SELECT worker, t, sum(slots) AS slots, sum(busy) AS busy FROM changes GROUP BY worker, t),
 levels AS (
     SELECT
-        worker, t, slots AS d_slots, busy AS d_busy,
-        sum(slots) OVER (PARTITION BY worker ORDER BY t) AS slots,
-        sum(busy) OVER (PARTITION BY worker ORDER BY t) AS busy
-    FROM moments
+        t, d_slots, d_busy,
+        sum(d_slots) OVER so_far AS slots,
+        sum(d_busy) OVER so_far AS busy
+    FROM changes
+    WINDOW so_far AS (PARTITION BY worker ORDER BY t ROWS UNBOUNDED PRECEDING)
 ),
 steps AS (
     SELECT
@@ -230,23 +231,15 @@ steps AS (
         CASE WHEN slots - d_slots > 0.5 THEN (busy - d_busy) / (slots - d_slots) END AS before
     FROM levels
 ),
-sums AS (
-    SELECT
-        t,
-        sum(CAST(share IS NOT NULL AS INTEGER) - CAST(before IS NOT NULL AS INTEGER)) AS d_workers,
-        sum(coalesce(share, 0.0) - coalesce(before, 0.0)) AS d_share,
-        sum(coalesce(share * share, 0.0) - coalesce(before * before, 0.0)) AS d_square
-    FROM steps
-    GROUP BY t
-),
 running AS (
     SELECT
         t,
-        lead(t) OVER (ORDER BY t) AS next_t,
-        sum(d_workers) OVER (ORDER BY t) AS workers,
-        sum(d_share) OVER (ORDER BY t) AS share,
-        sum(d_square) OVER (ORDER BY t) AS square
-    FROM sums
+        lead(t) OVER (ORDER BY t ROWS UNBOUNDED PRECEDING) AS next_t,
+        sum(CAST(share IS NOT NULL AS INTEGER) - CAST(before IS NOT NULL AS INTEGER)) OVER so_far AS workers,
+        sum(coalesce(share, 0.0) - coalesce(before, 0.0)) OVER so_far AS share,
+        sum(coalesce(share * share, 0.0) - coalesce(before * before, 0.0)) OVER so_far AS square
+    FROM steps
+    WINDOW so_far AS (ORDER BY t ROWS UNBOUNDED PRECEDING)
 )
 SELECT
     sum(

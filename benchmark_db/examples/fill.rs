@@ -118,6 +118,7 @@ fn attempt(
             attempt,
             worker: worker.clone(),
             hardware,
+            device: None,
             hedge: false,
             why: "adaptive: the batch ends soonest so".into(),
             decision: None,
@@ -139,7 +140,7 @@ fn attempt(
             message: failure.map(|_| "the check failed".into()),
             setup_s: 0.01,
             run_s: to - from,
-            usage: Usage { user_s: Some(0.31), system_s: Some(0.02), memory_peak_bytes: Some(18_231_296) },
+            usage: Usage { user_s: Some(0.31), system_s: Some(0.02), memory_peak_bytes: Some(18_231_296), ..Usage::default() },
             log_bytes: 2231,
         },
     ));

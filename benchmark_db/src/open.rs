@@ -136,9 +136,15 @@ fn check_mark(path: &Path) -> Result<(), OpenError> {
 }
 
 fn connect(path: &Path, options: Options, mode: AccessMode) -> Result<Connection, OpenError> {
+    // What does not fit into memory goes beside the file, or elsewhere where the file is only read: it may lie where we may not
+    // write.
+    let beside = with_suffix(path, ".tmp");
+    let elsewhere = std::env::temp_dir().join(format!("evenkeel-report-{}", std::process::id()));
+    let spill = if matches!(mode, AccessMode::ReadOnly) { elsewhere } else { beside };
     let config = || {
         Config::default()
             .access_mode(mode)?
+            .with("temp_directory", spill.to_string_lossy())?
             .enable_external_access(false)?
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?

@@ -81,7 +81,8 @@ fn each_program_writes_what_its_help_says() {
     assert_eq!(place.run(ANALYZE, &["--metric", "cost_benefit", "--output", "c.csv"]).code, Some(0));
     let csv = std::fs::read_to_string(place.path("c.csv")).expect("rows");
     assert!(csv.starts_with("ordered_s,task,from_worker,"), "{csv}");
-    assert!(place.run(ANALYZE, &[]).stdout.contains("recommend"));
+    let advice = place.run(ANALYZE, &[]).stdout;
+    assert!(advice.contains("Tasks waited") && advice.contains("from: SELECT mean_queue_latency_s FROM kpis"), "{advice}");
 
     let drawn = place.run(VISUALIZE, &["--metric", "threshold-adaptation", "--interactive", "--output", "t.html"]);
     assert_eq!(drawn.code, Some(0), "{}", drawn.stderr);

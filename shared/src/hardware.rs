@@ -126,7 +126,7 @@ pub struct Inventory {
     pub memory_bytes: u64,
     /// What its processor is made of, where the system tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub processor: Option<Processor>,
+    pub processor: Option<Box<Processor>>,
     /// Its devices, its processor among them.
     #[serde(default)]
     pub devices: Vec<Device>,

@@ -202,7 +202,7 @@ pub struct Heartbeat {
     /// Counts the heartbeats of a session; the acknowledgement names it, and the worker's lease runs from when it was sent.
     pub number: u64,
     /// How busy the machine is.
-    pub load: Load,
+    pub load: Box<Load>,
     /// [`digest_of`] what the worker holds; a difference brings about an exchange of inventories.
     pub holds: u64,
 }

@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
         load = gauge.read();
     }
     let look_us = (own_s()? - before_s) / f64::from(looks) * 1e6;
-    let heartbeat = FromWorker::Heartbeat(Heartbeat { number: 1_000_000, load, holds: u64::MAX });
+    let heartbeat = FromWorker::Heartbeat(Heartbeat { number: 1_000_000, load: load.into(), holds: u64::MAX });
     let told = serde_json::json!({
         "looks": looks,
         "cpu_us_per_look": look_us.round(),

@@ -31,7 +31,7 @@ pub fn inventory(args: &Args, host: String, kinds: &[Finding]) -> Result<Invento
         slots: args.slots.unwrap_or(cores),
         cores,
         memory_bytes: memory(&system, limits).0,
-        processor: cpu::processor(&tree, &limits),
+        processor: cpu::processor(&tree, &limits).map(Box::new),
         devices: kinds.iter().flat_map(|finding| finding.answer.devices.iter().cloned()).collect(),
         os: std::env::consts::OS.into(),
         arch: std::env::consts::ARCH.into(),

@@ -53,17 +53,7 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
                 worker.name, worker.ready, worker.presence
             ));
         }
-        let takes = worker.held.values().map(|held| held.takes).chain(worker.reserved.values().map(|kept| kept.0));
-        let sum = takes.fold(Room::default(), Room::plus);
-        if worker.whole().less(sum) != worker.free() {
-            return Err(format!(
-                "I8: {} has {:?}, gave {sum:?} and counts {:?} free",
-                worker.name,
-                worker.whole(),
-                worker.free()
-            ));
-        }
-        check_seats(worker)?;
+        check_room(worker)?;
         let comes = |task: &TaskId| {
             let order = state.ledger.get(*task).and_then(Task::standstill);
             order.and_then(|order| order.target).is_some_and(|(to, _)| to == index)
@@ -83,8 +73,13 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
     Ok(())
 }
 
-/// Every task on a device is counted there, and nothing else is.
-fn check_seats(worker: &Worker) -> Result<(), String> {
+/// What is given out is what is kept, in all and on each device.
+fn check_room(worker: &Worker) -> Result<(), String> {
+    let takes = worker.held.values().map(|held| held.takes).chain(worker.reserved.values().map(|kept| kept.0));
+    let sum = takes.fold(Room::default(), Room::plus);
+    if worker.whole().less(sum) != worker.free() {
+        return Err(format!("I8: {} has {:?}, gave {sum:?} and counts {:?} free", worker.name, worker.whole(), worker.free()));
+    }
     let mut bays = Bays::of(&worker.inventory);
     let seats = worker.held.values().filter_map(|held| held.seat).chain(worker.reserved.values().filter_map(|kept| kept.1));
     seats.for_each(|seat| bays.take(seat));

@@ -35,7 +35,7 @@ fn by_default() -> BalancerConfig {
 fn beat(bench: &mut Bench, connection: u64, load: Load) {
     let fleet = &bench.coordinator.state().fleet;
     let worker = fleet.by_connection(ConnectionId(connection)).expect("it is connected");
-    let heartbeat = Heartbeat { number: 1, load, holds: fleet.get(worker).digest() };
+    let heartbeat = Heartbeat { number: 1, load: load.into(), holds: fleet.get(worker).digest() };
     bench.say(connection, FromWorker::Heartbeat(heartbeat));
 }
 

@@ -1,7 +1,6 @@
 //! Tasks, attempts, leases and fences, driven by events alone.
 
 mod common;
-#[path = "lifecycle/devices.rs"]
 mod devices;
 
 use common::{Bench, failed, machine, passed, spec};

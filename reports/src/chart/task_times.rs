@@ -94,17 +94,17 @@ fn draw_mark(
     let width = text_width(&text, TEXT, false);
     // Waits lie left of flows: beside its own curve, away from the other one, there is most room.
     let (left, right) = (x - 12.0 - width, x + 12.0);
-    let places: &[(f64, f64)] = if name == "wait" {
-        &[(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y - 22.0), (right, y - 44.0), (right, y + 36.0)]
+    let places = if name == "wait" {
+        [(left, y - 14.0), (left, y - 1.0), (right, y + 16.0), (right, y - 22.0), (right, y - 44.0), (right, y + 36.0)]
     } else {
-        &[(right, y + 16.0), (right, y + 36.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
+        [(right, y + 16.0), (right, y + 36.0), (right, y + 56.0), (right, y - 22.0), (left, y - 14.0), (left, y + 18.0)]
     };
     let free = |(left, middle): &(f64, f64)| {
         let inside = *left >= panel.left && left + width <= WIDTH - 4.0 && *middle > panel.top + 12.0;
         inside && taken.iter().all(|[l, t, r, b]| left + width < *l || left > r || middle + 9.0 < *t || middle - 9.0 > *b)
     };
     let crowded = (places[0].0.clamp(panel.left, WIDTH - 4.0 - width), places[0].1);
-    let (left, middle) = places.iter().copied().find(free).unwrap_or(crowded);
+    let (left, middle) = places.into_iter().find(free).unwrap_or(crowded);
     taken.push([left, middle - 9.0, left + width, middle + 9.0]);
     drawing.text((left, middle), text, Anchor::Start, Colour::Ink);
 }

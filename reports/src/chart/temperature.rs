@@ -28,7 +28,7 @@ pub fn chart(figures: &Figures) -> Option<Chart> {
     heat::scale(&mut drawing, (panel.right, 18.0), Colour::Second, ("20 °C", "at its limit"));
     drawing.legend((panel.left, 18.0), &[(Colour::Bad, "at or above its limit: it slows down")]);
     let x = |seconds: f64| panel.left + panel.width() * (seconds - from) / longest;
-    let row = |name| HeatRow { name, cells: cells(figures, name, from, &x), at_right: at_right(figures, name) };
+    let row = |name| HeatRow { name, cells: cells(figures, name, from, x), at_right: at_right(figures, name) };
     let rows: Vec<HeatRow<'_>> = names.into_iter().map(row).collect();
     heat::draw(&mut drawing, panel, &rows);
     drawing.time_axis(Panel { top: panel.bottom, ..panel }, longest);

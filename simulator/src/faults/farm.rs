@@ -263,11 +263,11 @@ impl Farm {
     /// Someone starts a coordinator from a backup that is older than what every worker has obeyed.
     pub fn serve_old_backup(&mut self, chance: &mut Chance) {
         let seen = self.stations.iter().map(Station::epoch_seen).min().map_or(0, |epoch| epoch.0);
-        let starts = self.center.disk.facts.iter().enumerate().filter_map(|(at, fact)| match &fact.what {
+        let mut starts = self.center.disk.facts.iter().enumerate().filter_map(|(at, fact)| match &fact.what {
             What::CoordinatorStarted { epoch, .. } if epoch.0 + 1 < seen => Some(at),
             _ => None,
         });
-        let (Some(until), None, true) = (starts.last(), &self.shelf, self.center.is_alive()) else { return };
+        let (Some(until), None, true) = (starts.next_back(), &self.shelf, self.center.is_alive()) else { return };
         self.center.die(&mut self.around, Death::Killed);
         let facts = self.center.disk.facts[..until].to_vec();
         let backup = LogDisk { facts, ..LogDisk::default() };

@@ -1,26 +1,28 @@
 //! Who sees all: what was promised to whom, what is on disk, what runs where. Each thing that must hold (section 4.8 of the
 //! reliability design) is one small function that names its number; the first that does not hold ends the run.
 //!
-//! `history.rs` reads the facts as they become durable, `floor.rs` follows workers and processes. Neither asks the code under
+//! `history.rs` reads the facts as they become durable, `floor.rs` follows workers and processes, `seen.rs` says what a fact shows was reached. None asks the code under
 //! test what is true.
 
 mod floor;
 mod history;
+mod seen;
+mod told;
 
 pub use history::History;
 
 use super::center::CLUSTER;
-use super::clients::{Asked, Request};
+use super::clients::Request;
 use super::network::WireId;
 use super::sights::{Sight, Sights};
-use coordinator_core::ledger::State as TaskState;
 use coordinator_core::state::State;
-use coordinator_core::{Coordinator, Effect, Event, Reply, invariants};
+use coordinator_core::{Coordinator, Effect, Event, invariants};
 use floor::Floor;
+use seen::sight_of;
 use shared::fact::{Admission, Fact, What};
 use shared::id::{Attempt, Epoch, TaskId};
 use shared::outcome::{Outcome, TestResult, Verdict};
-use shared::protocol::{Envelope, FromCoordinator, ResultAnswer};
+use shared::protocol::{Envelope, FromCoordinator};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -220,7 +222,7 @@ impl Witness {
         if self.steps.is_multiple_of(REPLAYED_EVERY) && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
             self.accuse(now, "I14", "the state is not what its log amounts to".into());
         }
-        if self.steps % CHECKED_EVERY == 0 {
+        if self.steps.is_multiple_of(CHECKED_EVERY) {
             self.check_unwanted(now);
         }
         if let Some((attempt, station)) = self.floor.overdue(now) {
@@ -241,118 +243,6 @@ impl Witness {
         if let Some(what) = found.collect::<Vec<_>>().into_iter().next() {
             self.accuse(now, "I19", what);
         }
-    }
-
-    /// The coordinator lets a message out. I5, I10, I16: what it says is on disk.
-    pub fn says(&mut self, now: Time, station: usize, message: &FromCoordinator, sights: &mut Sights) {
-        if self.is_impostor {
-            return;
-        }
-        match message {
-            FromCoordinator::Start(start) => {
-                if let Err((invariant, what)) = self.history.may_start(station, start) {
-                    self.accuse(now, invariant, what);
-                }
-            }
-            FromCoordinator::ResultAck { attempt, answer } => {
-                sights.see(match answer {
-                    ResultAnswer::Recorded => Sight::AckRecorded,
-                    ResultAnswer::Duplicate => Sight::AckDuplicate,
-                    ResultAnswer::Fenced { .. } => Sight::AckFenced,
-                });
-                let is_kept = matches!(answer, ResultAnswer::Recorded | ResultAnswer::Duplicate);
-                if is_kept && !self.history.has_stopped(*attempt) {
-                    self.accuse(now, "I10", format!("the result of {attempt} is acknowledged and not on disk"));
-                }
-            }
-            FromCoordinator::Reconcile { keep, kill } => {
-                if !keep.is_empty() {
-                    sights.see(Sight::ReconcileKeep);
-                }
-                if !kill.is_empty() {
-                    sights.see(Sight::ReconcileKill);
-                }
-            }
-            FromCoordinator::SendInventory => sights.see(Sight::DigestDiffers),
-            FromCoordinator::Refused { .. } => sights.see(Sight::RefusedNameTaken),
-            _ => {}
-        }
-    }
-
-    /// The coordinator answers a caller. I1, I10, I19: what it says is on disk.
-    pub fn replies(&mut self, now: Time, asked: &Asked, reply: &Reply, sights: &mut Sights) {
-        if self.is_impostor {
-            return;
-        }
-        match (asked, reply) {
-            (Asked::Submit(request), Reply::Accepted(ids)) => self.accepted(now, *request, ids, sights),
-            (Asked::Submit(_), _) => sights.see(Sight::SubmitFull),
-            (Asked::Order(coordinator_core::Command::Cancel(task)), Reply::Done) => {
-                if !self.history.is_cancelled(*task) {
-                    self.accuse(now, "I19", format!("the cancellation of task {task} is acknowledged and not on disk"));
-                }
-            }
-            (Asked::Order(coordinator_core::Command::Cancel(_)), Reply::Conflict(_)) => sights.see(Sight::CancelTooLate),
-            (Asked::Order(_), _) => {}
-        }
-    }
-
-    fn accepted(&mut self, now: Time, request: Request, ids: &[TaskId], sights: &mut Sights) {
-        for (number, id) in request.numbers().zip(ids) {
-            if self.history.number_of(*id) != Some(number) {
-                self.accuse(now, "I1", format!("task {id} was accepted as submission {number} and is not on disk as that"));
-            }
-        }
-        if let Some(before) = self.answers.insert(request, ids.to_vec()) {
-            sights.see(Sight::SubmitRepeated);
-            if before != ids {
-                self.accuse(now, "I1", format!("{request:?} was answered {before:?} and later {ids:?}"));
-            }
-        }
-    }
-
-    /// Whether a submission was answered.
-    pub fn is_answered(&self, request: Request) -> bool {
-        self.answers.contains_key(&request)
-    }
-
-    /// The tasks that were accepted and have no verdict on disk.
-    pub fn open_tasks(&self) -> Vec<TaskId> {
-        self.history.open_tasks().collect()
-    }
-
-    /// The verdicts that someone who looks now is shown, once they are on disk.
-    pub fn look(&self, core: &Coordinator) -> Vec<(TaskId, Verdict)> {
-        let done = core.state().ledger.iter().rev().filter_map(|(id, task)| match task.state {
-            TaskState::Done(_, verdict, _) => Some((id, verdict)),
-            TaskState::Queued { .. } | TaskState::Leased(_) | TaskState::Running(_) => None,
-        });
-        done.take(16).collect()
-    }
-
-    /// Someone is shown verdicts. I10: they are on disk, where they never change.
-    pub fn shows(&mut self, now: Time, verdicts: &[(TaskId, Verdict)]) {
-        if self.is_impostor {
-            return;
-        }
-        for (task, verdict) in verdicts {
-            if self.history.verdict(*task) != Some(*verdict) {
-                self.accuse(now, "I10", format!("someone was shown that task {task} {verdict}, which is not on disk"));
-            }
-        }
-    }
-
-    /// Output is stored. I20: it is what the attempt printed, at its place, without a gap; returned is where to go on.
-    pub fn stores(&mut self, now: Time, attempt: Attempt, offset: u64, bytes: &[u8]) -> u64 {
-        let stored = self.stored.entry(attempt).or_default();
-        let is_gap = offset > *stored;
-        *stored = (*stored).max(offset + bytes.len() as u64);
-        let until = *stored;
-        let is_true = (offset..).zip(bytes).all(|(at, byte)| *byte == super::station::content(attempt, at));
-        if is_gap || !is_true {
-            self.accuse(now, "I20", format!("the output of {attempt} has a gap or is not its own at byte {offset}"));
-        }
-        until
     }
 
     /// A worker hears a frame.
@@ -433,46 +323,4 @@ impl Witness {
     pub fn is_quiet(&self) -> bool {
         self.floor.is_quiet()
     }
-}
-
-fn sight_of(what: &What) -> Option<Sight> {
-    use shared::fact::StandstillEnd;
-    use shared::outcome::Failure;
-    Some(match what {
-        What::Fenced { said, .. } => match said.as_str() {
-            "started" => Sight::FencedStarted,
-            "finished" => Sight::FencedFinished,
-            _ => Sight::FencedTests,
-        },
-        What::WorkerSuspected { why, .. } if why.starts_with("it was not heard") => Sight::Suspected,
-        What::WorkerLeft { why, .. } if why.contains("lease ended") => Sight::LeaseEndsAtCoordinator,
-        What::WorkerLeft { why, .. } if why == "it was stopped" => Sight::WorkerLeft,
-        What::AttemptStopped { message: Some(message), .. } if message.contains("came back without it") => Sight::LostOnReturn,
-        What::AttemptStopped { reason: shared::fact::StopReason::Hedged, .. } => Sight::HedgeWon,
-        What::AttemptStopped { failure: Some(Failure::TimeoutRun), .. } => Sight::TimedOutRun,
-        What::AttemptStopped { failure: Some(Failure::TimeoutSilence), .. } => Sight::TimedOutSilence,
-        What::AttemptStopped { failure: Some(Failure::TimeoutSetup), .. } => Sight::TimedOutSetup,
-        What::AttemptStopped { failure: Some(Failure::Refused), .. } => Sight::RefusedStart,
-        What::AttemptStopped { reason: shared::fact::StopReason::Migrated, .. } => Sight::Migrated,
-        What::AttemptStopped { reason: shared::fact::StopReason::Preempted, .. } => Sight::Preempted,
-        What::CancelRequested { .. } => Sight::CancelRunning,
-        What::Migration { .. } => Sight::MigrationOrdered,
-        What::Preemption { .. } => Sight::PreemptionOrdered,
-        What::StandstillEnded { end: StandstillEnd::Unable, .. } => Sight::StandstillUnable,
-        What::StandstillEnded { why, .. } if why.contains("not saved in time") => Sight::StandstillExpired,
-        What::StandstillEnded { why, .. } if why.contains("move to is gone") => Sight::StandstillTargetGone,
-        What::StandstillEnded { why, .. } if why.contains("ended by itself") => Sight::StandstillRaced,
-        What::TaskRequeued { why: Some(why), .. } if why.is_of_the_task() => Sight::RetryOwn,
-        What::TaskRequeued { why: Some(Failure::Infra | Failure::TimeoutSetup | Failure::Refused), .. } => Sight::RetryMachine,
-        What::TaskFinished { verdict, attempt, .. } => match verdict {
-            Verdict::Passed => Sight::VerdictPassed,
-            Verdict::Failed => Sight::VerdictFailed,
-            Verdict::Error => Sight::VerdictError,
-            Verdict::Cancelled if attempt.is_none() => Sight::CancelQueued,
-            Verdict::Cancelled => Sight::VerdictCancelled,
-            Verdict::Expired => Sight::VerdictExpired,
-            Verdict::Quarantined => Sight::VerdictQuarantined,
-        },
-        _ => return None,
-    })
 }

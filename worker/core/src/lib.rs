@@ -130,7 +130,6 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "an effect lives for one step, and most of them are messages")]
 pub enum Effect {
     /// Open a socket to the coordinator.
     Connect,

@@ -77,7 +77,7 @@ async fn heartbeats_tell_how_busy_each_gpu_is_and_what_slows_it_down() {
         if let FromWorker::Heartbeat(heartbeat) = talk.any().await
             && !heartbeat.load.devices.is_empty()
         {
-            break heartbeat.load;
+            break *heartbeat.load;
         }
     };
     let of = |place| load.devices.iter().find(|device| device.device == place).expect("it is told");

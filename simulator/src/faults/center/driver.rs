@@ -71,6 +71,8 @@ pub struct Process {
     stepped: Time,
     /// For how long it stood still, in all.
     stood: Duration,
+    /// Whether the last commit failed.
+    is_log_stalled: bool,
 }
 
 impl Process {
@@ -90,6 +92,7 @@ impl Process {
             next_client: 0,
             stepped: Time::ZERO,
             stood: Duration::ZERO,
+            is_log_stalled: false,
         }
     }
 
@@ -114,12 +117,14 @@ impl Process {
     /// Takes what has arrived until there is nothing left to do or the disk holds it up.
     pub fn drive(&mut self, around: &mut Around, disk: &LogDisk) {
         loop {
+            self.core.hold_leases(self.is_log_stalled);
             if !(self.batch.facts.is_empty() && self.batch.effects.is_empty()) {
                 if self.waiting.len() >= BATCHES_MAX {
                     around.sights.see(Sight::DriverBlocked);
                     return;
                 }
                 self.waiting.push_back(std::mem::take(&mut self.batch));
+                self.gather_while_stalled(around);
                 self.commit(around, disk);
             }
             let now = self.clock.shows(around.now);
@@ -152,6 +157,19 @@ impl Process {
         }
     }
 
+    /// While nothing can be written, what comes joins what waits, but for signs of life: they follow from no fact.
+    fn gather_while_stalled(&mut self, around: &mut Around) {
+        while self.is_log_stalled
+            && let Some(mut batch) = self.waiting.pop_front()
+        {
+            let is_sign = |effect: &Release| matches!(effect, Release::Send(_, FromCoordinator::HeartbeatAck { .. }));
+            let (signs, rest) = batch.effects.into_iter().partition(is_sign);
+            batch.effects = rest;
+            self.writer.join(batch);
+            self.release(around, signs);
+        }
+    }
+
     /// A commit has ended. True when the program dies with it.
     pub fn committed(&mut self, around: &mut Around, disk: &mut LogDisk, dies: &mut Option<DeathPoint>) -> bool {
         let dying = match dies {
@@ -170,10 +188,12 @@ impl Process {
             Ok(effects) => effects,
             Err(again) => {
                 around.clockwork.set(again, Happening::Center(self.life, CenterAlarm::Committed));
+                self.is_log_stalled = true;
+                self.gather_while_stalled(around);
                 return false;
             }
         };
-        self.is_listening = true;
+        (self.is_listening, self.is_log_stalled) = (true, false);
         match dying {
             Some(DeathPhase::AfterEffects(most)) => effects.truncate(most),
             Some(DeathPhase::BeforeWrite | DeathPhase::AfterWrite) => effects.clear(),
