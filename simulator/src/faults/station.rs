@@ -4,8 +4,6 @@
 mod daemon;
 mod runner;
 
-pub use runner::content;
-
 use super::around::{Around, Happening, StationAlarm};
 use super::center::Death;
 use super::dial::Dial;

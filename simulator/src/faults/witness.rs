@@ -250,7 +250,7 @@ impl Witness {
         for message in &envelope.messages {
             match message {
                 FromCoordinator::ResultAck { attempt, .. } => self.floor.acknowledged(station, *attempt),
-                FromCoordinator::Start(start) if self.is_impostor || self.floor.is_outdated(station, start.attempt) => {
+                FromCoordinator::Start(start) if self.floor.is_outdated(station, start.attempt) => {
                     let what = format!("w{station} was given {} by an earlier life of the coordinator", start.attempt);
                     self.accuse(now, "I13", what);
                 }

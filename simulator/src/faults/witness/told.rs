@@ -3,7 +3,7 @@
 use super::Witness;
 use crate::faults::clients::{Asked, Request};
 use crate::faults::sights::{Sight, Sights};
-use crate::faults::station::content;
+use crate::faults::tasks::content;
 use coordinator_core::ledger::State as TaskState;
 use coordinator_core::{Command, Coordinator, Reply};
 use shared::id::{Attempt, TaskId};
