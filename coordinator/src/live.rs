@@ -3,7 +3,7 @@
 //! Only the newest frame is kept. A viewer that took the frame before it gets what changed since; one that was too slow gets
 //! the whole newest frame and never a backlog, so that no viewer costs memory and none slows a worker.
 
-use crate::driver::Ending;
+use crate::driver::Unanswered;
 use crate::http::App;
 use crate::http::status::{self, Glance};
 use crate::webhook::Webhook;
@@ -162,11 +162,11 @@ pub async fn run(app: App, feed: Feed, webhook: Option<Webhook>) {
         let mut reading = asked.take().unwrap_or_else(|| Box::pin(app.core.read(Seen::of)));
         let mut frame = match timeout(ANSWER_MAX, &mut reading).await {
             Ok(Ok(seen)) => seen.frame(&app),
-            Ok(Err(Ending)) => return,
-            Err(_) => {
+            Ok(Err(Unanswered::Ending(_))) => return,
+            unanswered => {
                 // What is read is told when all that happened before is on disk. While the log cannot be written, what was seen
                 // last stays, with what is wrong now.
-                asked = Some(reading);
+                asked = unanswered.is_err().then_some(reading);
                 let Some(last) = feed.newest() else { continue };
                 LiveFrame { status: status::stalled(&app, &last.status), ..LiveFrame::clone(&last) }
             }

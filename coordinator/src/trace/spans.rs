@@ -169,6 +169,7 @@ mod tests {
                 attempt: AttemptNumber::new(Epoch(1), ordinal),
                 worker: "w".into(),
                 hardware: Default::default(),
+                device: None,
                 hedge: false,
                 why: "test".into(),
                 decision: None,
