@@ -89,7 +89,7 @@ impl Fake {
                         beat = Instant::now() + HEARTBEAT;
                         self.beats += 1;
                         let holds = digest_of(self.held.keys().copied());
-                        let heartbeat = Heartbeat { number: self.beats, load: self.load(), holds };
+                        let heartbeat = Heartbeat { number: self.beats, load: Box::new(self.load()), holds };
                         self.say(FromWorker::Heartbeat(heartbeat)).await;
                     }
                 }
