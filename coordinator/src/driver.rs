@@ -233,3 +233,22 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Trouble;
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_answer_while_nothing_can_be_written() {
+        let (inputs, mut mailbox) = mpsc::channel(1);
+        let core = Core { inputs, clock: Clock::starting_at(Time::ZERO), health: LogHealth::default() };
+        core.health.set(Some(Trouble::Stalled("the disk is gone".into())));
+        let refused = core.operate(Command::Rebalance).await.expect_err("it could not be acknowledged");
+        assert!(refused.to_string().contains("the disk is gone"), "{refused}");
+        assert!(mailbox.recv().await.is_some(), "the order itself was given");
+        drop(mailbox);
+        core.health.set(None);
+        assert_eq!(core.operate(Command::Rebalance).await, Err(Unanswered::Ending(Ending)));
+    }
+}

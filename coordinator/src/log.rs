@@ -8,11 +8,10 @@ pub mod salvage;
 pub mod sqlite;
 
 pub use error::LogError;
-pub use health::LogHealth;
+pub use health::{LogHealth, Trouble};
 pub use reserve::Reserve;
 
 use crate::release::{Release, Releaser};
-use health::Trouble;
 use shared::fact::Fact;
 use sqlite::SqliteLog;
 use std::sync::Arc;
@@ -166,5 +165,61 @@ impl Writer {
             facts += next.facts.len();
             gathered.push(next);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coordinator_core::{ConnectionId, Reply};
+    use shared::fact::What;
+    use shared::protocol::FromCoordinator;
+    use shared::time::Time;
+    use tokio::sync::oneshot;
+
+    #[test]
+    fn while_nothing_can_be_written_replies_wait_and_workers_hear_signs_of_life() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("log.sqlite");
+        let log = SqliteLog::open_and_replay(&path, |_| {}).expect("a new log");
+        let other = rusqlite::Connection::open(&path).expect("the same log");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        let (health, (batches, to_disk)) = (LogHealth::default(), mpsc::channel(4));
+        let writer = Writer::new(log, Reserve::new(dir.path()), health.clone(), watch::Sender::new(0), to_disk);
+        let writing = std::thread::spawn(move || writer.run());
+        let (outbox, mut heard) = mpsc::channel(4);
+        let (reply, mut answer) = oneshot::channel();
+        let fact = Arc::new(Fact { at: Time::ZERO, what: What::WorkerReady { worker: "w".into() } });
+        let say = |facts, effects| batches.blocking_send(Batch { facts, effects }).expect("the writer lives");
+        say(vec![], vec![Release::Open(ConnectionId(1), outbox)]);
+        say(vec![fact], vec![Release::Reply(reply, Reply::Done)]);
+        let sign = FromCoordinator::HeartbeatAck { number: 7 };
+        say(vec![], vec![Release::Send(ConnectionId(1), sign.clone())]);
+        assert_eq!(heard.blocking_recv(), Some(sign));
+        assert!(answer.try_recv().is_err() && health.problem().is_some(), "nothing is acknowledged");
+        other.execute_batch("ROLLBACK").expect("it was begun");
+        assert_eq!(answer.blocking_recv(), Ok(Reply::Done));
+        assert_eq!(health.problem(), None);
+        drop(batches);
+        writing.join().expect("the writer ends");
+        assert_eq!(SqliteLog::open_and_replay(&path, |_| {}).expect("a sound log").last_seq(), 1);
+    }
+
+    #[test]
+    fn a_coordinator_that_ends_does_not_wait_for_a_broken_disk_for_ever() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("log.sqlite");
+        let log = SqliteLog::open_and_replay(&path, |_| {}).expect("a new log");
+        let other = rusqlite::Connection::open(&path).expect("the same log");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+        let (batches, to_disk) = mpsc::channel(4);
+        let writer = Writer::new(log, Reserve::new(dir.path()), LogHealth::default(), watch::Sender::new(0), to_disk);
+        let (reply, answer) = oneshot::channel();
+        let fact = Arc::new(Fact { at: Time::ZERO, what: What::WorkerReady { worker: "w".into() } });
+        let batch = Batch { facts: vec![fact], effects: vec![Release::Reply(reply, Reply::Done)] };
+        batches.try_send(batch).expect("there is room");
+        drop(batches);
+        writer.run();
+        assert!(answer.blocking_recv().is_err(), "what was not written is not acknowledged");
     }
 }

@@ -65,31 +65,19 @@ enum Trouble {
 }
 
 impl Recorder {
-    /// Opens the database for the log at `log` of `cluster`, which has `log_seq` facts. What is damaged or was filled from
-    /// another log is moved aside and rebuilt. Beside a log that has facts, whatever lies at the database's place is such a
-    /// database; a file that lies there when a log begins is somebody's, and is left alone.
+    /// A recorder for the log at `log` of `cluster`, which has `log_seq` facts. When the log is new, the database is opened
+    /// here, and a file that lies there is somebody's and left alone; otherwise it is opened when recording begins, so that
+    /// nothing waits for it.
     ///
     /// # Errors
-    /// It is in use; or the log is new, and the file is damaged, of another version or no database.
+    /// The log is new, and the file is in use, damaged, of another version or no database.
     pub fn open(settings: &Settings, log: &Path, cluster: ClusterId, log_seq: u64) -> Result<Self, OpenError> {
         let options = Options { balancer: Some(settings.balancer), memory_limit_mb: MEMORY_MB, ..Options::default() };
         let (reports, recording) = (Reports::default(), Recording::default());
         let path = settings.db_path.clone();
         let mut recorder = Self { path, log: log.to_owned(), options, cluster, database: None, reports, recording };
-        if log_seq > 0 && recorder.holds_remains() {
-            recorder.move_aside("it is no database")?;
-        }
-        match recorder.reopen(log_seq) {
-            Ok(()) => {}
-            Err(error) if log_seq == 0 || matches!(error, OpenError::Locked { .. }) => return Err(error),
-            Err(error @ OpenError::Io { .. }) => {
-                tracing::warn!("the metrics database: {error}; tasks go on without it");
-                recorder.recording.set(None, Some(error.to_string()));
-            }
-            Err(error) => {
-                recorder.move_aside(&error.to_string())?;
-                recorder.reopen(log_seq)?;
-            }
+        if log_seq == 0 {
+            recorder.reopen(log_seq)?;
         }
         Ok(recorder)
     }
@@ -144,7 +132,7 @@ impl Recorder {
     fn catch_up(&mut self, reader: &LogReader, durable: &watch::Receiver<u64>) -> Result<(), Trouble> {
         let passing = |error: &dyn std::fmt::Display| Trouble::Passing(error.to_string());
         if self.database.is_none() {
-            self.reopen(*durable.borrow()).map_err(|error| passing(&error))?;
+            self.restore(*durable.borrow()).map_err(|error| passing(&error))?;
         }
         let database = self.database.as_mut().expect("it was just opened");
         loop {
@@ -165,6 +153,22 @@ impl Recorder {
             // Once the log has ended there is nobody left to make room for.
             if durable.has_changed().is_ok() {
                 std::thread::sleep(began.elapsed() * REST);
+            }
+        }
+    }
+
+    /// Opens the database. Beside a log that has facts, whatever lies in its place is such a database or what is left of one:
+    /// what cannot be opened is moved aside and rebuilt.
+    fn restore(&mut self, log_seq: u64) -> Result<(), OpenError> {
+        if self.holds_remains() {
+            self.move_aside("it is no database")?;
+        }
+        match self.reopen(log_seq) {
+            Ok(()) => Ok(()),
+            Err(error @ (OpenError::Locked { .. } | OpenError::Io { .. })) => Err(error),
+            Err(error) => {
+                self.move_aside(&error.to_string())?;
+                self.reopen(log_seq)
             }
         }
     }

@@ -227,8 +227,9 @@ impl<'a> Case<'a> {
         };
         let seq = match &error {
             LogError::Damaged { seq, .. } => *seq as usize,
-            // A changed number of the format is told as what it looks like.
+            // A changed number of the format is told as what it looks like, and so is a mark that forbids writing.
             LogError::Newer { .. } => return Ok(Verdict::Refused),
+            LogError::Storage { .. } if found.len() == all => return Ok(Verdict::Refused),
             other => return Err(format!("it is refused without a place: {other}")),
         };
         if seq != found.len() + 1 || row.is_some_and(|row| row != seq) {

@@ -46,7 +46,7 @@ impl Coordinator {
         let reply = match command {
             Command::Cancel(task) => self.cancel(now, task, effects),
             Command::Admit(worker, admission) => self.admit(now, &worker, admission, effects),
-            Command::Measured(worker, load) => self.measured(now, &worker, load, effects),
+            Command::Measured(worker, load) => self.measured(now, &worker, *load, effects),
             Command::Learn(known) => {
                 self.record(now, What::DurationsKnown { known }, effects);
                 self.changed = true;

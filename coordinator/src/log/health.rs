@@ -53,11 +53,13 @@ impl LogHealth {
         self.commits.load(Ordering::Relaxed)
     }
 
-    pub(super) fn committed(&self) {
+    /// Counts a commit.
+    pub fn committed(&self) {
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn set(&self, trouble: Option<Trouble>) {
+    /// Tells all that this is wrong, or that nothing is.
+    pub fn set(&self, trouble: Option<Trouble>) {
         self.trouble.send_if_modified(|now| {
             let is_new = *now != trouble;
             match &trouble {

@@ -12,10 +12,13 @@ use shared::fact::{Fact, What};
 use shared::id::TaskId;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Rows that one page of facts may look at, so that a reader that wants few tasks cannot stall a big log.
 const SCAN_ROWS_MAX: u64 = 20_000;
 
+/// How long the one writer waits for somebody who holds the log up: then it is told, and tried again.
+const BUSY_MAX: Duration = Duration::from_millis(100);
 const SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -66,7 +69,8 @@ impl SqliteLog {
         // Nothing is written before all was read, and a log that is refused does not lose its journal when it is closed.
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .and_then(|_| connection.execute_batch(STRICT))
+            .and_then(|_| connection.busy_timeout(BUSY_MAX))
+            .and_then(|()| connection.execute_batch(STRICT))
             .map_err(|source| reading(path, 1, source))?;
         prepare(&connection, path, marked)?;
         let end = replay(&connection, path, each)?;

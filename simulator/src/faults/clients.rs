@@ -88,7 +88,7 @@ impl Clients {
             65..85 => Command::Admit(worker, Admission::Open),
             85..90 => Command::Rebalance,
             90..93 => Command::UsePolicy((*chance.pick(&["adaptive", "fifo", "seed_v1", "work_stealing"])).into()),
-            93..97 => Command::Measured(worker, Load { cpu: Some(chance.share()), ..Load::default() }),
+            93..97 => Command::Measured(worker, Box::new(Load { cpu: Some(chance.share()), ..Load::default() })),
             _ => {
                 let (kind, hardware) = ("long".into(), HardwareKind::Cpu);
                 Command::Learn(vec![Known { kind, hardware, seconds: 60.0 + 100.0 * chance.share(), times: 3 }])

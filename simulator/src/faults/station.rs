@@ -38,6 +38,7 @@ pub enum Stall {
 
 /// What waits for a daemon that stands still.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "few wait, and only while a daemon stands still")]
 enum Unread {
     Packet(WireId, Packet),
     Event(Event),

@@ -18,8 +18,10 @@ const APART_MS: u64 = 2_000;
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 pub struct Audit {
-    /// Acknowledged tasks without a verdict.
+    /// Acknowledged tasks the log does not know.
     pub lost: u64,
+    /// Tasks that have no verdict although nothing was wrong any more.
+    pub unfinished: u64,
     /// Tasks with more than one verdict, or more than one attempt that counted.
     pub duplicates: u64,
     /// Runs of a task that met another run of it, as the tasks saw it.
@@ -77,8 +79,9 @@ impl Audit {
             let fact = fact.context("reading the log")?;
             reading.take(fact.at, fact.what, troubles);
         }
-        let Reading { mut audit, finished, counted, .. } = reading;
-        audit.lost = accepted.iter().filter(|task| !finished.contains_key(task)).count() as u64;
+        let Reading { mut audit, open, finished, counted, .. } = reading;
+        let is_lost = |task: &&u64| !finished.contains_key(task) && !open.contains(&TaskId(**task));
+        (audit.lost, audit.unfinished) = (accepted.iter().filter(is_lost).count() as u64, open.len() as u64);
         let twice =
             finished.values().filter(|(times, _)| *times > 1).count() + counted.values().filter(|times| **times > 1).count();
         audit.duplicates = twice as u64;
@@ -145,9 +148,12 @@ impl Reading {
 
 impl std::fmt::Display for Audit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { lost, duplicates, overlaps, unexplained, runs, repeats, ran_at_a_kill, survived, .. } = self;
+        let Self { lost, unfinished, duplicates, overlaps, unexplained, runs, repeats, ran_at_a_kill, survived, .. } = self;
         let verdicts = &self.verdicts;
-        write!(f, "{lost} lost, {duplicates} results twice, {overlaps} overlaps, {unexplained} results without a run; ")?;
+        write!(
+            f,
+            "{lost} lost, {unfinished} without an end, {duplicates} results twice, {overlaps} overlaps, {unexplained} results without a run; "
+        )?;
         writeln!(f, "verdicts: {verdicts:?}")?;
         writeln!(f, "{runs} runs, {repeats} of them of tasks that had been run before")?;
         writeln!(

@@ -3,7 +3,7 @@
 use super::Options;
 use crate::farm::Farm;
 use anyhow::{Context, Result, bail};
-use shared::api::{Accepted, TaskRequest};
+use shared::api::{Accepted, Status, TaskRequest};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+/// Tasks that may be open at a time: a machine that is too slow for the rate gets fewer.
+const OPEN_MAX: u64 = 2_000;
 /// How often tasks are submitted.
 const TICK: Duration = Duration::from_millis(250);
 /// How long to wait before a submit that was not acknowledged is sent again.
@@ -62,7 +64,7 @@ impl Load {
                 .into(),
             ..TaskRequest::default()
         };
-        let stream = Stream { url: format!("{}/api/tasks", farm.url), http: farm.http(), request };
+        let stream = Stream { url: farm.url.clone(), http: farm.http(), request };
         let per_tick = (f64::from(options.rate) * TICK.as_secs_f64()).ceil() as u64;
         let task = tokio::spawn(stream.run(per_tick, accepted.clone(), is_over.clone()));
         Ok(Self { task, accepted, is_over })
@@ -93,6 +95,9 @@ impl Stream {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !is_over.load(Ordering::Relaxed) {
             ticks.tick().await;
+            if self.open_tasks().await.is_some_and(|open| open > OPEN_MAX) {
+                continue;
+            }
             let batch: Vec<TaskRequest> = (next..next + per_tick).map(|number| self.task(number)).collect();
             next += per_tick;
             let ids = self.submit(&batch).await?;
@@ -102,6 +107,12 @@ impl Stream {
             accepted.store(next, Ordering::Relaxed);
         }
         Ok(numbers)
+    }
+
+    /// Tasks without a verdict, where the coordinator answers.
+    async fn open_tasks(&self) -> Option<u64> {
+        let status: Status = self.http.get(format!("{}/status", self.url)).send().await.ok()?.json().await.ok()?;
+        Some(status.tasks.iter().filter(|(state, _)| *state != "done").map(|(_, count)| count).sum())
     }
 
     fn task(&self, number: u64) -> TaskRequest {
@@ -114,7 +125,7 @@ impl Stream {
     async fn submit(&self, batch: &[TaskRequest]) -> Result<Vec<u64>> {
         for _ in 0..TRIES_MAX {
             // Whatever went wrong, the same keys are sent again.
-            if let Ok(answer) = self.http.post(&self.url).json(batch).send().await {
+            if let Ok(answer) = self.http.post(format!("{}/api/tasks", self.url)).json(batch).send().await {
                 match (answer.status().as_u16(), answer.json::<Accepted>().await) {
                     (202, Ok(accepted)) => return Ok(accepted.task_ids.into_iter().map(|id| id.0).collect()),
                     (400..=428, _) => bail!("the coordinator refuses the tasks of a storm: see its log"),

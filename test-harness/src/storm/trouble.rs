@@ -9,8 +9,8 @@ use serde::Serialize;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::sleep;
 
-/// What happens a minute: one kill of the coordinator in so many seconds, and so on.
-const COORDINATOR_KILL_S: f64 = 14.0;
+/// One kill of the coordinator in so many seconds on average, and so on.
+const COORDINATOR_KILL_S: f64 = 12.0;
 const WORKER_KILL_S: f64 = 2.8;
 const RUNNER_KILL_S: f64 = 20.0;
 const STOP_S: f64 = 14.0;

@@ -2,7 +2,6 @@
 
 use crate::attempts::in_messages;
 use crate::{Effect, Heartbeats, Leaving, Note, Stop, Worker};
-use shared::hardware::Load;
 use shared::id::{ClusterId, Digest, Epoch};
 use shared::planted;
 use shared::protocol::{
@@ -304,7 +303,7 @@ impl Worker {
 
     fn heartbeat(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let holds = digest_of(self.slots.believed().chain(self.outbox.iter().map(|(attempt, _)| attempt)));
-        let load: Load = self.load;
+        let load = Box::new(self.load.clone());
         let Link::Open(open) = &mut self.link else { return };
         open.number += 1;
         open.next_heartbeat = now + open.interval;
