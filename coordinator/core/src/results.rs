@@ -1,7 +1,7 @@
 //! Attempts that begin and end, and the verdicts that follow.
 
 use crate::fleet::WorkerIndex;
-use crate::ledger::{Standing, State as TaskState, Task};
+use crate::ledger::{Standing, Task};
 use crate::{Coordinator, Effect};
 use shared::fact::{StandstillEnd, StopReason, What};
 use shared::id::{Attempt, AttemptNumber, TaskId};
@@ -229,7 +229,8 @@ impl Coordinator {
 
     /// Whether losing `worker` too makes it likelier that the task takes its workers down than that they fell by themselves.
     fn is_poison(&self, task: &Task, worker: WorkerIndex) -> bool {
-        if !matches!(task.state, TaskState::Running(_)) {
+        // A hedge that was lost before it began says nothing, although the task runs elsewhere.
+        if !task.live().any(|lost| lost.worker == worker && lost.started.is_some()) {
             return false;
         }
         let Some(extra) = &task.extra else { return false };
