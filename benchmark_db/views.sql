@@ -1,52 +1,64 @@
 -- The figures, each defined once. Times are seconds since the run began; durations are seconds; shares are 0 to 1.
 -- A figure that cannot be known yet is NULL. A task occupies `cores` slots while an attempt of it runs.
 
--- One row per attempt, as it was leased, started and stopped.
+-- One row per attempt, as it was leased, started and stopped. Each fact's JSON is parsed once, however much is asked of it.
 CREATE OR REPLACE VIEW attempts AS
+WITH told AS (
+    SELECT
+        seq, t, fact, task, attempt, worker,
+        CASE fact
+            WHEN 'attempt_started' THEN json_extract_string(payload, ['$.hardware', '$.progress'])
+            WHEN 'attempt_stopped' THEN json_extract_string(payload, ['$.reason', '$.failure', '$.message', '$.exit_code', '$.progress'])
+        END AS said
+    FROM facts
+    WHERE fact IN ('attempt_leased', 'attempt_started', 'attempt_stopped')
+)
 SELECT
     task,
     attempt,
     attempt & 4294967295 AS ordinal,
     arg_min(worker, seq) AS worker,
-    any_value(json_extract_string(payload, '$.why')) FILTER (fact = 'attempt_leased') AS why,
-    any_value(json_extract_string(payload, '$.hardware')) FILTER (fact = 'attempt_started') AS hardware,
+    any_value(said[1]) FILTER (fact = 'attempt_started') AS hardware,
     min(t) FILTER (fact = 'attempt_leased') AS leased_s,
     min(t) FILTER (fact = 'attempt_started') AS started_s,
     min(t) FILTER (fact = 'attempt_stopped') AS stopped_s,
-    any_value(json_extract_string(payload, '$.reason')) FILTER (fact = 'attempt_stopped') AS reason,
-    any_value(json_extract_string(payload, '$.failure')) FILTER (fact = 'attempt_stopped') AS failure,
-    any_value(json_extract_string(payload, '$.message')) FILTER (fact = 'attempt_stopped') AS message,
-    any_value(CAST(json_extract_string(payload, '$.exit_code') AS INTEGER)) FILTER (fact = 'attempt_stopped') AS exit_code,
-    any_value(CAST(json_extract_string(payload, '$.progress') AS DOUBLE)) FILTER (fact = 'attempt_started') AS progress_from,
-    any_value(CAST(json_extract_string(payload, '$.progress') AS DOUBLE)) FILTER (fact = 'attempt_stopped') AS progress_to
-FROM facts
-WHERE fact IN ('attempt_leased', 'attempt_started', 'attempt_stopped')
+    any_value(said[1]) FILTER (fact = 'attempt_stopped') AS reason,
+    any_value(said[2]) FILTER (fact = 'attempt_stopped') AS failure,
+    any_value(said[3]) FILTER (fact = 'attempt_stopped') AS message,
+    CAST(any_value(said[4]) FILTER (fact = 'attempt_stopped') AS INTEGER) AS exit_code,
+    CAST(any_value(said[2]) FILTER (fact = 'attempt_started') AS DOUBLE) AS progress_from,
+    CAST(any_value(said[5]) FILTER (fact = 'attempt_stopped') AS DOUBLE) AS progress_to
+FROM told
 GROUP BY task, attempt;
+
+-- Why each attempt went where it went, in the words of the policy. It is apart because leases are most of what is recorded.
+CREATE OR REPLACE VIEW leases AS
+SELECT task, attempt, worker, t AS leased_s, json_extract_string(payload, '$.why') AS why FROM facts WHERE fact = 'attempt_leased';
 
 -- One row per accepted task, with its verdict.
 -- wait = first start of a process - submit. flow = verdict - submit, for tasks whose work came to an end (passed or failed).
 CREATE OR REPLACE VIEW tasks AS
-WITH queued AS (
+WITH told AS (
     SELECT
-        task,
-        t AS submitted_s,
-        json_extract_string(payload, '$.spec.name') AS name,
-        json_extract_string(payload, '$.spec.kind') AS kind,
-        coalesce(json_extract_string(payload, '$.spec.owner'), '') AS owner,
-        CAST(coalesce(json_extract_string(payload, '$.cores'), '1') AS INTEGER) AS cores,
-        json_exists(payload, '$.spec.work.tests') AS is_suite
+        task, t, fact, attempt,
+        CASE fact
+            WHEN 'task_queued' THEN json_extract_string(payload, ['$.spec.name', '$.spec.kind', '$.spec.owner', '$.cores', '$.spec.work.tests'])
+            WHEN 'task_finished' THEN json_extract_string(payload, ['$.verdict', '$.failure'])
+        END AS said
     FROM facts
-    WHERE fact = 'task_queued'
+    WHERE fact IN ('task_queued', 'task_requeued', 'task_finished')
 ),
-ended AS (
+outlined AS (
     SELECT
         task,
-        t AS finished_s,
-        attempt AS decided_by,
-        json_extract_string(payload, '$.verdict') AS verdict,
-        json_extract_string(payload, '$.failure') AS failure
-    FROM facts
-    WHERE fact = 'task_finished'
+        min(t) FILTER (fact = 'task_queued') AS submitted_s,
+        any_value(said) FILTER (fact = 'task_queued') AS spec,
+        min(t) FILTER (fact = 'task_finished') AS finished_s,
+        any_value(attempt) FILTER (fact = 'task_finished') AS decided_by,
+        any_value(said) FILTER (fact = 'task_finished') AS finish,
+        count(*) FILTER (fact = 'task_requeued') AS retries
+    FROM told
+    GROUP BY task
 ),
 tried AS (
     SELECT
@@ -57,25 +69,29 @@ tried AS (
         arg_max(message, attempt) AS message
     FROM attempts
     GROUP BY task
-),
-again AS (SELECT task, count(*) AS retries FROM facts WHERE fact = 'task_requeued' GROUP BY task)
+)
 SELECT
-    queued.*,
+    outlined.task,
+    submitted_s,
+    spec[1] AS name,
+    spec[2] AS kind,
+    coalesce(spec[3], '') AS owner,
+    CAST(coalesce(spec[4], '1') AS INTEGER) AS cores,
+    spec[5] IS NOT NULL AS is_suite,
     tried.started_s,
-    ended.finished_s,
-    ended.verdict,
-    ended.failure,
-    ended.decided_by,
+    finished_s,
+    finish[1] AS verdict,
+    finish[2] AS failure,
+    decided_by,
     coalesce(tried.attempts, 0) AS attempts,
     coalesce(tried.migrations, 0) AS migrations,
-    coalesce(again.retries, 0) AS retries,
+    retries,
     tried.message,
-    tried.started_s - queued.submitted_s AS wait_s,
-    CASE WHEN ended.verdict IN ('passed', 'failed') THEN ended.finished_s - queued.submitted_s END AS flow_s
-FROM queued
-LEFT JOIN ended USING (task)
-LEFT JOIN tried USING (task)
-LEFT JOIN again USING (task);
+    tried.started_s - submitted_s AS wait_s,
+    CASE WHEN finish[1] IN ('passed', 'failed') THEN finished_s - submitted_s END AS flow_s
+FROM outlined
+LEFT JOIN tried ON tried.task = outlined.task
+WHERE submitted_s IS NOT NULL;
 
 -- The time that is looked at, from the first submit to the last verdict. Its length is the makespan.
 CREATE OR REPLACE VIEW span AS
@@ -90,12 +106,10 @@ FROM facts;
 -- was moved or preempted counts by the share of its progress from which the next attempt went on; before that one has
 -- started, and while an attempt runs, it is not known yet (NULL). All others count for nothing.
 CREATE OR REPLACE VIEW attempt_accounts AS
-WITH run AS (
-    SELECT
-        attempts.*,
-        lead(progress_from) OVER (PARTITION BY task ORDER BY attempt) AS kept_to
+WITH gone_on AS (
+    SELECT task, attempt, lead(progress_from) OVER (PARTITION BY task ORDER BY attempt) AS kept_to
     FROM attempts
-    WHERE started_s IS NOT NULL
+    WHERE started_s IS NOT NULL AND task IN (SELECT task FROM attempts WHERE reason IN ('migrated', 'preempted'))
 )
 SELECT
     run.*,
@@ -106,13 +120,15 @@ SELECT
         WHEN run.attempt = tasks.decided_by AND tasks.verdict IN ('passed', 'failed') THEN 1.0
         WHEN run.stopped_s IS NULL THEN NULL
         WHEN run.reason NOT IN ('migrated', 'preempted') THEN 0.0
-        WHEN run.kept_to IS NULL AND tasks.verdict IS NULL THEN NULL
-        WHEN run.kept_to IS NULL OR run.progress_to <= run.progress_from THEN 0.0
-        ELSE greatest(0.0, least(1.0, (run.kept_to - run.progress_from) / (run.progress_to - run.progress_from)))
+        WHEN gone_on.kept_to IS NULL AND tasks.verdict IS NULL THEN NULL
+        WHEN gone_on.kept_to IS NULL OR run.progress_to <= run.progress_from THEN 0.0
+        ELSE greatest(0.0, least(1.0, (gone_on.kept_to - run.progress_from) / (run.progress_to - run.progress_from)))
     END AS counted
-FROM run
-JOIN tasks USING (task)
-CROSS JOIN span;
+FROM attempts AS run
+JOIN tasks ON tasks.task = run.task
+LEFT JOIN gone_on ON gone_on.task = run.task AND gone_on.attempt = run.attempt
+CROSS JOIN span
+WHERE run.started_s IS NOT NULL;
 
 -- Service time of a task: the seconds of its attempts that counted.
 -- slowdown = flow / max(1 s, the shortest service time of any passed task of its kind). For real work the true optimum on
@@ -191,43 +207,39 @@ FROM present
 FULL JOIN busy USING (worker);
 
 -- load_stddev = time average, over the makespan, of the (population) standard deviation of busy share over present workers.
--- Kept as running sums of shares and of their squares, so that it costs one pass however many workers there are.
+-- Kept as running sums of shares and of their squares, so that it costs two sorts however many workers there are. Changes at
+-- the same moment follow each other in some order; what is between them lasts no time.
 CREATE OR REPLACE VIEW load_spread AS
 WITH changes AS (
-    SELECT worker, from_s AS t, slots, 0.0 AS busy FROM presence
+    SELECT worker, from_s AS t, slots AS d_slots, 0.0 AS d_busy FROM presence
     UNION ALL SELECT worker, to_s, -slots, 0.0 FROM presence
     UNION ALL SELECT worker, started_s, 0.0, cores FROM attempt_accounts
     UNION ALL SELECT worker, started_s + seconds, 0.0, -cores FROM attempt_accounts
 ),
-moments AS (SELECT worker, t, sum(slots) AS slots, sum(busy) AS busy FROM changes GROUP BY worker, t),
 levels AS (
     SELECT
-        worker, t,
-        sum(slots) OVER (PARTITION BY worker ORDER BY t) AS slots,
-        sum(busy) OVER (PARTITION BY worker ORDER BY t) AS busy
-    FROM moments
+        t, d_slots, d_busy,
+        sum(d_slots) OVER so_far AS slots,
+        sum(d_busy) OVER so_far AS busy
+    FROM changes
+    WINDOW so_far AS (PARTITION BY worker ORDER BY t ROWS UNBOUNDED PRECEDING)
 ),
-shares AS (SELECT worker, t, CASE WHEN slots > 0.5 THEN busy / slots END AS share FROM levels),
 steps AS (
-    SELECT t, share, lag(share) OVER (PARTITION BY worker ORDER BY t) AS before FROM shares
-),
-sums AS (
     SELECT
         t,
-        sum(CAST(share IS NOT NULL AS INTEGER) - CAST(before IS NOT NULL AS INTEGER)) AS d_workers,
-        sum(coalesce(share, 0.0) - coalesce(before, 0.0)) AS d_share,
-        sum(coalesce(share * share, 0.0) - coalesce(before * before, 0.0)) AS d_square
-    FROM steps
-    GROUP BY t
+        CASE WHEN slots > 0.5 THEN busy / slots END AS share,
+        CASE WHEN slots - d_slots > 0.5 THEN (busy - d_busy) / (slots - d_slots) END AS before
+    FROM levels
 ),
 running AS (
     SELECT
         t,
-        lead(t) OVER (ORDER BY t) AS next_t,
-        sum(d_workers) OVER (ORDER BY t) AS workers,
-        sum(d_share) OVER (ORDER BY t) AS share,
-        sum(d_square) OVER (ORDER BY t) AS square
-    FROM sums
+        lead(t) OVER (ORDER BY t ROWS UNBOUNDED PRECEDING) AS next_t,
+        sum(CAST(share IS NOT NULL AS INTEGER) - CAST(before IS NOT NULL AS INTEGER)) OVER so_far AS workers,
+        sum(coalesce(share, 0.0) - coalesce(before, 0.0)) OVER so_far AS share,
+        sum(coalesce(share * share, 0.0) - coalesce(before * before, 0.0)) OVER so_far AS square
+    FROM steps
+    WINDOW so_far AS (ORDER BY t ROWS UNBOUNDED PRECEDING)
 )
 SELECT
     sum(
@@ -261,10 +273,12 @@ WITH task_figures AS (
         coalesce(sum(attempts), 0) AS attempts,
         coalesce(sum(retries), 0) AS retries,
         coalesce(sum(migrations), 0) AS migrations,
-        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, 0.5) AS p50_wait_s, quantile_cont(wait_s, 0.95) AS p95_wait_s,
-        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, 0.5) AS p50_flow_s, quantile_cont(flow_s, 0.95) AS p95_flow_s,
-        quantile_cont(flow_s, 0.99) AS p99_flow_s
+        avg(wait_s) AS mean_wait_s, quantile_cont(wait_s, [0.5, 0.95]) AS wait_quantiles,
+        avg(flow_s) AS mean_flow_s, quantile_cont(flow_s, [0.5, 0.95, 0.99]) AS flow_quantiles
     FROM tasks
+),
+slowdown_figures AS (
+    SELECT avg(slowdown) AS mean_slowdown, quantile_cont(slowdown, 0.99) AS p99_slowdown FROM slowdowns
 ),
 worker_figures AS (
     SELECT
@@ -277,7 +291,9 @@ worker_figures AS (
     FROM workers
 )
 SELECT
-    task_figures.*,
+    task_figures.* EXCLUDE (wait_quantiles, flow_quantiles),
+    wait_quantiles[1] AS p50_wait_s, wait_quantiles[2] AS p95_wait_s,
+    flow_quantiles[1] AS p50_flow_s, flow_quantiles[2] AS p95_flow_s, flow_quantiles[3] AS p99_flow_s,
     worker_figures.workers,
     worker_figures.waste_s,
     span.from_s, span.to_s, span.makespan_s,
@@ -285,8 +301,134 @@ SELECT
     CASE WHEN present_slot_s > 0 THEN counted_slot_s / present_slot_s END AS goodput,
     (SELECT load_stddev FROM load_spread) AS load_stddev,
     worker_figures.imbalance,
-    (SELECT avg(slowdown) FROM slowdowns) AS mean_slowdown,
-    (SELECT quantile_cont(slowdown, 0.99) FROM slowdowns) AS p99_slowdown,
+    slowdown_figures.mean_slowdown,
+    slowdown_figures.p99_slowdown,
     (SELECT sum(1 / mean_slowdown) ** 2 / (count(mean_slowdown) * sum((1 / mean_slowdown) ** 2))
      FROM owners WHERE mean_slowdown > 0) AS fairness
-FROM task_figures CROSS JOIN worker_figures CROSS JOIN span;
+FROM task_figures CROSS JOIN worker_figures CROSS JOIN slowdown_figures CROSS JOIN span;
+
+-- The devices of each worker as it last told, by their place in its inventory.
+CREATE OR REPLACE VIEW devices AS
+WITH told AS (
+    SELECT worker, arg_max(json_extract(payload, '$.inventory.devices[*]'), seq) AS list
+    FROM facts
+    WHERE fact = 'worker_described'
+    GROUP BY worker
+),
+one AS (SELECT worker, unnest(list) AS device, generate_subscripts(list, 1) - 1 AS place FROM told)
+SELECT
+    worker,
+    place,
+    json_extract_string(device, '$.kind') AS kind,
+    json_extract_string(device, '$.probe') AS probe,
+    json_extract_string(device, '$.name') AS name,
+    json_extract_string(device, '$.address') AS address
+FROM one;
+
+-- What an attempt ran on and under which conditions: the model of its device, and, of the samples its worker told while it
+-- ran, the hottest temperature, the lowest clock and whether anything slowed the device or the processor down; the mean use
+-- of the device and the most memory in use on it, by all that ran there. NULL where the worker told nothing of it: that is
+-- not the same as nothing having happened.
+CREATE OR REPLACE VIEW conditions AS
+WITH ran AS (
+    SELECT attempts.task, attempts.attempt, worker, hardware, started_s, stopped_s, placed.device
+    FROM attempts
+    LEFT JOIN (
+        SELECT task, attempt, CAST(json_extract_string(payload, '$.device') AS INTEGER) AS device
+        FROM facts
+        WHERE fact = 'attempt_leased'
+    ) AS placed USING (task, attempt)
+    WHERE started_s IS NOT NULL
+),
+model AS (
+    SELECT ran.task, ran.attempt, arg_min(devices.name, devices.place) AS model
+    FROM ran
+    JOIN devices ON devices.worker = ran.worker AND devices.place = coalesce(ran.device, devices.place) AND devices.kind = ran.hardware
+    GROUP BY ran.task, ran.attempt
+),
+sampled AS (
+    SELECT
+        worker,
+        t,
+        CAST(json_extract_string(payload, '$.load.temperature_c') AS DOUBLE) AS temperature_c,
+        CAST(json_extract_string(payload, '$.load.clock_mhz') AS INTEGER) AS clock_mhz,
+        json_extract_string(payload, '$.load.throttle') AS throttle,
+        json_extract(payload, '$.load.devices[*]') AS told
+    FROM facts
+    WHERE fact = 'worker_sampled'
+),
+during AS (
+    SELECT
+        ran.task,
+        ran.attempt,
+        temperature_c,
+        clock_mhz,
+        throttle,
+        list_filter(told, lambda one: CAST(json_extract_string(one, '$.device') AS INTEGER) = ran.device)[1] AS own,
+        json_extract_string(own, '$.throttle') AS device_throttle
+    FROM ran
+    JOIN sampled ON sampled.worker = ran.worker AND sampled.t BETWEEN ran.started_s AND coalesce(ran.stopped_s, 1e300)
+),
+seen AS (
+    SELECT
+        task,
+        attempt,
+        max(temperature_c) AS temperature_c,
+        min(clock_mhz) AS clock_mhz,
+        avg(CAST(json_extract_string(own, '$.utilization') AS DOUBLE)) AS device_utilization,
+        max(CAST(json_extract_string(own, '$.memory_used_bytes') AS BIGINT)) AS device_memory_bytes,
+        -- One that is not told is left out: what the other says stands alone.
+        bool_or(coalesce(throttle IN ('heat', 'power'), FALSE) OR coalesce(device_throttle IN ('heat', 'power'), FALSE))
+            FILTER (throttle IS NOT NULL OR device_throttle IS NOT NULL) AS is_throttled
+    FROM during
+    GROUP BY task, attempt
+)
+SELECT
+    ran.task, ran.attempt, ran.worker, ran.hardware, ran.device, model, temperature_c, clock_mhz, is_throttled,
+    device_utilization, device_memory_bytes
+FROM ran
+LEFT JOIN model USING (task, attempt)
+LEFT JOIN seen USING (task, attempt);
+
+-- What the processes of an attempt used: processors on average, the most memory of any one of them, and the joules of the
+-- processor they are answerable for, with their error. NULL where the system does not tell.
+CREATE OR REPLACE VIEW attempt_usage AS
+SELECT
+    task,
+    attempt,
+    CAST(json_extract_string(payload, '$.usage.user_s') AS DOUBLE) + CAST(json_extract_string(payload, '$.usage.system_s') AS DOUBLE) AS cpu_s,
+    cpu_s / nullif(CAST(json_extract_string(payload, '$.run_s') AS DOUBLE), 0) AS mean_cores,
+    CAST(json_extract_string(payload, '$.usage.memory_peak_bytes') AS BIGINT) AS memory_peak_bytes,
+    CAST(json_extract_string(payload, '$.usage.energy_j') AS DOUBLE) AS energy_j,
+    CAST(json_extract_string(payload, '$.usage.energy_error_j') AS DOUBLE) AS energy_error_j
+FROM facts
+WHERE fact = 'attempt_stopped';
+
+-- Two results of tasks of the same name, side by side. The ratio is there only where it says something about the work: both
+-- ran on the same model and neither was slowed down. Elsewhere it is NULL, and `why_not` says why.
+CREATE OR REPLACE VIEW comparisons AS
+WITH result AS (
+    SELECT
+        tasks.name, tasks.task, conditions.worker, conditions.hardware, model, is_throttled,
+        attempts.stopped_s - attempts.started_s AS seconds
+    FROM tasks
+    JOIN attempts ON attempts.task = tasks.task AND attempts.attempt = tasks.decided_by
+    JOIN conditions ON conditions.task = attempts.task AND conditions.attempt = attempts.attempt
+    WHERE tasks.verdict = 'passed'
+),
+pair AS (
+    SELECT
+        one.name, one.task AS task, other.task AS other_task, one.worker AS worker, other.worker AS other_worker,
+        one.seconds AS seconds, other.seconds AS other_seconds,
+        CASE
+            WHEN one.hardware <> other.hardware THEN 'different hardware: ' || one.hardware || ' and ' || other.hardware
+            WHEN one.model IS NULL OR other.model IS NULL THEN 'the model of a device is not known'
+            WHEN one.model <> other.model THEN 'different models: ' || one.model || ' and ' || other.model
+            WHEN one.is_throttled OR other.is_throttled THEN 'a device was slowed down by heat or power'
+        END AS why_not,
+        one.is_throttled IS NULL OR other.is_throttled IS NULL AS is_throttling_unknown
+    FROM result AS one
+    JOIN result AS other ON one.name = other.name AND one.task < other.task
+)
+SELECT *, CASE WHEN why_not IS NULL THEN seconds / nullif(other_seconds, 0) END AS ratio
+FROM pair;

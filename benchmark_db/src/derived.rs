@@ -4,7 +4,7 @@
 use duckdb::Connection;
 use serde_json::json;
 use shared::config::BalancerConfig;
-use shared::fact::{Fact, LoadForecast, StopReason, What};
+use shared::fact::{Fact, LoadForecast, StandstillEnd, StopReason, What};
 use shared::time::Time;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) struct Derived {
     unfinished: HashMap<u64, Unfinished>,
     kinds: HashSet<Arc<str>>,
-    /// Tasks on their way, and the worker each was taken from.
+    /// Tasks that are being moved, and the worker each is taken from.
     moving: BTreeMap<u64, Arc<str>>,
     initiated: u32,
     successful: u32,
@@ -82,18 +82,20 @@ impl Derived {
     /// Runs the migrations of the past through the same counters, forgetting the counts at each look at the fleet.
     fn restore_migrations(&mut self, connection: &Connection) -> duckdb::Result<()> {
         let mut steps = connection.prepare(
-            "SELECT fact, task, worker FROM facts
-             WHERE fact = 'load_sampled' OR (fact = 'attempt_stopped' AND json_extract_string(payload, '$.reason') = 'migrated')
-                OR (fact IN ('attempt_started', 'task_finished') AND task IN (SELECT task FROM facts
-                    WHERE fact = 'attempt_stopped' AND json_extract_string(payload, '$.reason') = 'migrated'))
+            "SELECT fact, task, worker, fact = 'standstill_ended' AND json_extract_string(payload, '$.end') <> 'followed' FROM facts
+             WHERE fact IN ('load_sampled', 'migration') OR (fact IN ('attempt_started', 'standstill_ended', 'task_finished')
+                AND task IN (SELECT task FROM facts WHERE fact = 'migration'))
              ORDER BY seq",
         )?;
         let mut rows = steps.query([])?;
         while let Some(row) = rows.next()? {
             let (fact, task, worker): (String, Option<u64>, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let is_off: bool = row.get(3)?;
             match (fact.as_str(), task) {
-                ("attempt_stopped", Some(task)) => self.leave(task, worker.unwrap_or_default().into()),
+                ("migration", Some(task)) => self.order(task, worker.unwrap_or_default().into()),
                 ("attempt_started", Some(task)) => self.arrive(task, &worker.unwrap_or_default()),
+                ("standstill_ended", Some(task)) if is_off => self.call_off(task),
+                ("standstill_ended", Some(_)) => {}
                 ("task_finished", Some(task)) => self.end(task),
                 _ => (self.initiated, self.successful) = (0, 0),
             }
@@ -118,6 +120,8 @@ impl Derived {
                 self.arrive(task.0, worker);
             }
             What::AttemptStopped { .. } => requests.extend(self.stop(fact, wall_us)),
+            What::Migration { task, from, .. } => self.order(task.0, from.clone()),
+            What::StandstillEnded { task, end: StandstillEnd::Withdrawn | StandstillEnd::Unable, .. } => self.call_off(task.0),
             What::TaskFinished { task, .. } => self.end(task.0),
             What::LoadSampled { load, imbalance, high, low, workers, forecast, accuracy } => samples.push(BalancerSample {
                 wall_us,
@@ -144,7 +148,6 @@ impl Derived {
             | What::WorkerSet { .. }
             | What::WorkerSampled { .. }
             | What::AttemptLeased { .. }
-            | What::Migration { .. }
             | What::Preemption { .. }
             | What::MigrationJudged { .. }
             | What::CheckpointSaved { .. }
@@ -165,10 +168,6 @@ impl Derived {
     fn stop(&mut self, fact: &Fact, wall_us: Option<i64>) -> Option<Request> {
         let What::AttemptStopped { task, worker, reason, failure, run_s, .. } = &fact.what else { return None };
         match reason {
-            StopReason::Migrated => {
-                self.leave(task.0, worker.clone());
-                None
-            }
             StopReason::Finished => self.unfinished.get(&task.0).map(|task| Request {
                 wall_us,
                 worker: worker.clone(),
@@ -180,6 +179,7 @@ impl Derived {
                 is_success: failure.is_none(),
             }),
             StopReason::Failed
+            | StopReason::Migrated
             | StopReason::Preempted
             | StopReason::Lost
             | StopReason::Hedged
@@ -200,10 +200,15 @@ impl Derived {
         self.unfinished.insert(task, Unfinished { kind, started: None });
     }
 
-    /// A migration is initiated when its task has left the source …
-    fn leave(&mut self, task: u64, source: Arc<str>) {
+    /// A migration is initiated when it is ordered …
+    fn order(&mut self, task: u64, source: Arc<str>) {
         self.initiated += 1;
         self.moving.insert(task, source);
+    }
+
+    /// … over when the order is not followed …
+    fn call_off(&mut self, task: u64) {
+        self.moving.remove(&task);
     }
 
     /// … and successful when the task runs somewhere else.

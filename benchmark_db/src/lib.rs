@@ -1,21 +1,28 @@
 //! DuckDB: the facts of a coordinator's log, and every figure that is drawn from them.
 //!
 //! The database is a copy. It is fed from the log by one thread, may fall behind, and may be deleted and rebuilt without
-//! touching a task. The tables are in `schema.sql`; the figures are defined once, in `views.sql` and `series.sql`.
+//! touching a task. The tables are in `schema.sql`; the figures are defined once, in the other `.sql` files.
 
 mod append;
+mod balancer_query;
 mod derived;
 mod error;
+mod listing;
+mod machine_query;
 mod open;
 mod query;
 mod row;
+mod snapshot;
 
+pub use balancer_query::{
+    Kpis, LookRow, MigrationFigures, MigrationPiece, MigrationRow, PredictionFigures, PredictionRow, TrendRow,
+};
 pub use error::{AppendError, OpenError, QueryError};
+pub use listing::{Cell, Listing};
+pub use machine_query::{MachineRow, MeasureRow, SpreadRow};
 pub use open::{Opened, Options, quarantine};
 pub use query::QUANTILES;
-pub use row::{
-    AttemptRow, BalancerRow, FailureRow, FlakyRow, OwnerRow, RunRow, ShareRow, SlowRow, Summary, TaskTimes, WorkerRow,
-};
+pub use row::{AttemptRow, FailureRow, FlakyRow, OwnerRow, RunRow, ShareRow, SlowRow, Summary, TaskTimes, WorkerRow};
 
 use derived::Derived;
 use duckdb::Connection;

@@ -3,6 +3,7 @@
 //! A file that never was a DuckDB database is a user's and is left alone with an error. One that carries DuckDB's mark and
 //! cannot be read was a database, and everything in it is in the coordinator's log too: it may be moved aside and rebuilt.
 
+use crate::snapshot::VIEWS;
 use crate::{Database, OpenError, SCHEMA_VERSION};
 use duckdb::{AccessMode, Config, Connection};
 use shared::config::BalancerConfig;
@@ -52,7 +53,7 @@ impl Database {
             Schema::Empty => create(&connection).map_err(|source| refused(path, &source))?,
         }
         // Views hold no data: those of this program replace those of the one that made the file.
-        for views in [include_str!("../views.sql"), include_str!("../series.sql")] {
+        for views in VIEWS {
             connection.execute_batch(views).map_err(|source| refused(path, &source))?;
         }
         describe(connection, path, options)
@@ -135,9 +136,15 @@ fn check_mark(path: &Path) -> Result<(), OpenError> {
 }
 
 fn connect(path: &Path, options: Options, mode: AccessMode) -> Result<Connection, OpenError> {
+    // What does not fit into memory goes beside the file, or elsewhere where the file is only read: it may lie where we may not
+    // write.
+    let beside = with_suffix(path, ".tmp");
+    let elsewhere = std::env::temp_dir().join(format!("evenkeel-report-{}", std::process::id()));
+    let spill = if matches!(mode, AccessMode::ReadOnly) { elsewhere } else { beside };
     let config = || {
         Config::default()
             .access_mode(mode)?
+            .with("temp_directory", spill.to_string_lossy())?
             .enable_external_access(false)?
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?

@@ -1,8 +1,6 @@
 //! Typed answers to what reports ask. Every list is bounded where the data is not.
 
-use crate::row::{
-    AttemptRow, BalancerRow, FailureRow, FlakyRow, OwnerRow, RunRow, ShareRow, SlowRow, Summary, TaskTimes, WorkerRow,
-};
+use crate::row::{AttemptRow, FailureRow, FlakyRow, OwnerRow, RunRow, ShareRow, SlowRow, Summary, TaskTimes, WorkerRow};
 use crate::{Database, QueryError};
 use duckdb::{Row, params};
 
@@ -17,7 +15,7 @@ impl Database {
                 from_s, to_s, makespan_s, utilization, goodput, load_stddev, imbalance, fairness,
                 mean_wait_s, p50_wait_s, p95_wait_s, mean_flow_s, p50_flow_s, p95_flow_s, p99_flow_s, mean_slowdown, p99_slowdown
             FROM summary";
-        let mut rows = self.rows("summing up", sql, 1, |row| {
+        self.one("summing up", sql, |row| {
             let (count, figure) = (|at| row.get::<_, u64>(at), |at| row.get::<_, Option<f64>>(at));
             Ok(Summary {
                 tasks: count(0)?,
@@ -51,8 +49,7 @@ impl Database {
                 mean_slowdown: figure(28)?,
                 p99_slowdown: figure(29)?,
             })
-        })?;
-        rows.pop().ok_or_else(|| QueryError::new("summing up", duckdb::Error::QueryReturnedNoRows))
+        })
     }
 
     /// At most `limit` workers, by name.
@@ -194,15 +191,6 @@ impl Database {
         self.rows("reading throughput", sql, limit, |row| row.get(0))
     }
 
-    /// At most the last `limit` looks of the balancer at the fleet, in order of time.
-    pub fn balancer(&self, limit: usize) -> Result<Vec<BalancerRow>, QueryError> {
-        let sql = "SELECT t, (payload->'load')::DOUBLE, (payload->'imbalance')::DOUBLE, (payload->'high')::DOUBLE, (payload->'low')::DOUBLE
-            FROM (SELECT * FROM facts WHERE fact = 'load_sampled' ORDER BY seq DESC LIMIT ?) ORDER BY seq";
-        self.rows("reading the balancer's samples", sql, limit, |row| {
-            Ok(BalancerRow { at_s: row.get(0)?, load: row.get(1)?, imbalance: row.get(2)?, high: row.get(3)?, low: row.get(4)? })
-        })
-    }
-
     /// How waits and flows are distributed.
     pub fn task_times(&self) -> Result<TaskTimes, QueryError> {
         let quantiles = |figure: &str| {
@@ -216,7 +204,18 @@ impl Database {
         Ok(TaskTimes { wait_s: quantiles("wait_s")?, flow_s: quantiles("flow_s")? })
     }
 
-    fn rows<T>(
+    /// The one row of `sql`.
+    pub(crate) fn one<T>(
+        &self,
+        doing: &'static str,
+        sql: &str,
+        read: impl Fn(&Row<'_>) -> duckdb::Result<T>,
+    ) -> Result<T, QueryError> {
+        self.connection.query_row(sql, [], read).map_err(|source| QueryError::new(doing, source))
+    }
+
+    /// Every row of `sql`, whose one parameter is `limit`.
+    pub(crate) fn rows<T>(
         &self,
         doing: &'static str,
         sql: &str,
@@ -225,9 +224,7 @@ impl Database {
     ) -> Result<Vec<T>, QueryError> {
         let read_all = || {
             let mut statement = self.connection.prepare(sql)?;
-            // A summary has one row and no limit to fill in.
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows = if sql.contains('?') { statement.query(params![limit])? } else { statement.query([])? };
+            let mut rows = statement.query(params![i64::try_from(limit).unwrap_or(i64::MAX)])?;
             let mut read_rows = Vec::new();
             while let Some(row) = rows.next()? {
                 read_rows.push(read(row)?);

@@ -137,17 +137,6 @@ pub struct ShareRow {
     pub utilization: Option<f64>,
 }
 
-/// One look of the balancer at the fleet.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "each field is that of the fact `load_sampled`")]
-pub struct BalancerRow {
-    pub at_s: f64,
-    pub load: f64,
-    pub imbalance: f64,
-    pub high: f64,
-    pub low: f64,
-}
-
 /// How waits and flows are distributed: the value below which each of `QUANTILES` equal shares of tasks lies, rising.
 /// Empty where no task has the figure.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,7 +1,7 @@
 //! The command line: every subcommand and its options.
 
 use crate::commands::{
-    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, top, watch, why, workers,
 };
 use crate::run;
 use clap::{Parser, Subcommand};
@@ -33,6 +33,8 @@ pub enum Command {
     Submit(Box<submit::Args>),
     /// Show how a coordinator and its farm are.
     Status(status::Args),
+    /// Show the whole farm live in the terminal: workers, load, what waits, what runs, alerts.
+    Top(top::Args),
     /// Show live how tasks get on, until nothing is left to do.
     Watch(watch::Args),
     /// List tasks.

@@ -12,6 +12,8 @@ use std::time::Duration;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long a request may take that does not wait for anything.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
+/// How long a stream may go on.
+const STREAM_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Where the coordinator is expected when nothing is said.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
@@ -174,6 +176,11 @@ impl Client {
         &self.base
     }
 
+    /// What it shows to be let in.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base)).timeout(REQUEST_MAX);
         match &self.token {
@@ -204,14 +211,16 @@ impl Client {
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder, doing: &str) -> Result<T, ClientError> {
         let bytes = self.send(request, doing).await?.bytes().await.map_err(|error| self.unreachable(doing, &error))?;
-        serde_json::from_slice(&bytes).map_err(|error| ClientError::Foreign {
-            doing: doing.into(),
-            base: self.base.clone(),
-            problem: error.to_string(),
-        })
+        serde_json::from_slice(&bytes).map_err(|error| self.foreign(doing, &error))
     }
 
-    fn unreachable(&self, doing: &str, error: &reqwest::Error) -> ClientError {
+    /// The error for an answer that makes no sense.
+    pub fn foreign(&self, doing: &str, error: &serde_json::Error) -> ClientError {
+        ClientError::Foreign { doing: doing.into(), base: self.base.clone(), problem: error.to_string() }
+    }
+
+    /// The error for an answer that did not come.
+    pub fn unreachable(&self, doing: &str, error: &reqwest::Error) -> ClientError {
         let mut deepest: &dyn std::error::Error = error;
         while let Some(source) = deepest.source() {
             deepest = source;
@@ -223,12 +232,6 @@ impl Client {
     /// What `path` answers.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<T, ClientError> {
         self.read(self.request(Method::GET, path), doing).await
-    }
-
-    /// The bytes of what `path` answers.
-    pub async fn get_bytes(&self, path: &str, doing: &str) -> Result<Vec<u8>, ClientError> {
-        let response = self.send(self.request(Method::GET, path), doing).await?;
-        Ok(response.bytes().await.map_err(|error| self.unreachable(doing, &error))?.to_vec())
     }
 
     /// Orders something that needs no more words than its path; what is answered does not matter.
@@ -276,6 +279,11 @@ impl Client {
     /// How the coordinator is.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get("/status", "ask how the coordinator is").await
+    }
+
+    /// The stream of frames, which ends with the coordinator.
+    pub async fn live(&self) -> Result<Response, ClientError> {
+        self.send(self.request(Method::GET, "/api/live").timeout(STREAM_MAX), "watch the farm").await
     }
 
     /// The facts from `from` on about the tasks `first` to `last`; waits up to `wait_s` seconds when there are none.

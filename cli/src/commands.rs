@@ -12,6 +12,7 @@ pub mod status;
 pub mod submit;
 pub mod task;
 pub mod tasks;
+pub mod top;
 pub mod watch;
 pub mod why;
 pub mod workers;

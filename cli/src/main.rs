@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod commands;
+mod live;
 mod run;
 mod screen;
 mod sync;
@@ -11,7 +12,7 @@ mod task_options;
 use args::{Cli, Command};
 use clap::Parser;
 use commands::{
-    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, watch, why, workers,
+    cancel, completion, config, logs, migrate, replay, report, simulate, status, submit, task, tasks, top, watch, why, workers,
 };
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(*args).await,
         Command::Submit(args) => submit::run(*args).await,
         Command::Status(args) => status::run(args).await,
+        Command::Top(args) => top::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Tasks(args) => tasks::run(args).await,
         Command::Task(args) => task::run(args).await,

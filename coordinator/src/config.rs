@@ -65,6 +65,12 @@ pub struct Args {
     /// A file holding the token callers must have [env: EVENKEEL_TOKEN holds the token itself]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// POST each change of an alert to this address, as JSON with a line of text for chat systems
+    #[arg(long, value_name = "URL", value_parser = crate::webhook::parse_url)]
+    pub alert_webhook: Option<reqwest::Url>,
+    /// Post a trace of each task that ends to this OpenTelemetry collector, by OTLP over HTTP, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL", value_parser = crate::trace::parse_collector)]
+    pub otlp: Option<reqwest::Url>,
     /// Write the address to this file once it listens
     #[arg(long, value_name = "FILE")]
     pub announce: Option<PathBuf>,
@@ -134,10 +140,12 @@ struct ConfigFile {
     port: Option<u16>,
     policy: Option<String>,
     token_file: Option<PathBuf>,
+    alert_webhook: Option<String>,
+    otlp: Option<String>,
 }
 
 /// Keys of the file that are not the balancer's.
-const OWN_KEYS: [&str; 6] = ["db_path", "data_dir", "host", "port", "policy", "token_file"];
+const OWN_KEYS: [&str; 8] = ["db_path", "data_dir", "host", "port", "policy", "token_file", "alert_webhook", "otlp"];
 
 /// What a coordinator runs with.
 #[derive(Debug, Clone)]
@@ -152,6 +160,10 @@ pub struct Settings {
     pub port: u16,
     /// The policy's name.
     pub policy: String,
+    /// Where changes of alerts are posted.
+    pub alert_webhook: Option<reqwest::Url>,
+    /// Where traces are posted.
+    pub otlp: Option<reqwest::Url>,
     /// The token callers must have, where the operator gave one.
     pub token: Option<String>,
     /// The published table.
@@ -175,12 +187,19 @@ impl Settings {
         }
         let db_path = args.db_path.clone().or(file.db_path).unwrap_or_else(|| "./benchmark_db.duckdb".into());
         let data_dir = args.data_dir.clone().or(file.data_dir).unwrap_or_else(|| db_path.with_extension("data"));
+        let url = |key, text: Option<String>, parse: fn(&str) -> Result<reqwest::Url, String>| {
+            text.as_deref().map(parse).transpose().map_err(|problem| anyhow::anyhow!("{key}: {problem}"))
+        };
+        let alert_webhook = url("alert_webhook", file.alert_webhook, crate::webhook::parse_url)?;
+        let otlp = url("otlp", file.otlp, crate::trace::parse_collector)?;
         Ok(Self {
             db_path,
             data_dir,
             host: args.host.or(file.host).unwrap_or(IpAddr::from([127, 0, 0, 1])),
             port: args.port.or(file.port).unwrap_or(8080),
             policy,
+            alert_webhook: args.alert_webhook.clone().or(alert_webhook),
+            otlp: args.otlp.clone().or(otlp),
             token: token(args.token_file.clone().or(file.token_file))?,
             balancer,
         })

@@ -3,9 +3,12 @@
 mod blobs;
 mod error;
 mod facts;
+mod live;
 mod logs;
+mod metrics;
 mod openapi;
-mod status;
+mod report;
+pub mod status;
 mod tasks;
 mod translate;
 mod workers;
@@ -14,10 +17,12 @@ use crate::auth::Access;
 use crate::blobs::{BLOB_BYTES_MAX, Blobs};
 use crate::config::Settings;
 use crate::driver::Core;
+use crate::live::Live;
 use crate::log::LogHealth;
 use crate::output::OutputStore;
 use crate::recorder::{Recording, Reports};
 use crate::session::Sessions;
+use crate::web;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State, WebSocketUpgrade};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -45,6 +50,8 @@ pub struct App {
     pub blobs: Blobs,
     /// Who may come in.
     pub access: Access,
+    /// What those who watch see.
+    pub live: Live,
     /// Whether the log can be written.
     pub health: LogHealth,
     /// How far the metrics database is.
@@ -79,17 +86,21 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
         .route("/api/facts", get(facts::page))
         .route("/api/durations", get(facts::durations))
         .route("/api/config", get(status::config))
-        .route("/api/report", get(status::report))
+        .route("/api/report", get(report::report))
         .route("/api/blobs/missing", post(blobs::missing))
         .route("/status", get(status::status))
-        .route("/metrics", get(status::metrics))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/live", get(live::frames))
+        .route("/api/alerts", get(live::alerts))
         .route("/openapi.json", get(openapi::document))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .route("/api/blobs/{digest}", put(blobs::store).get(blobs::fetch).layer(DefaultBodyLimit::max(BLOB_BYTES_MAX)))
         .layer(from_fn_with_state(app.clone(), admit))
         // A worker proves that it has the token within its handshake, where the token does not travel.
         .route("/api/worker", get(worker_socket))
-        .route("/healthz", get(|| async { "ok" }));
+        .route("/healthz", get(|| async { "ok" }))
+        // The page itself holds nothing of the farm; it asks for the token where one is needed.
+        .merge(web::routes());
     guarded
         .fallback(|| async { ApiError::not_found("there is nothing at this address", "see /openapi.json for what there is") })
         .method_not_allowed_fallback(|| async {
@@ -109,6 +120,15 @@ pub fn router(app: App, stopped: watch::Receiver<bool>) -> Router {
 pub struct Stopped(pub watch::Receiver<bool>);
 
 async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
+    if matches!(app.access, Access::Open) && !is_called_by_its_own_name(request.headers()) {
+        return ApiError::new(
+            StatusCode::FORBIDDEN,
+            "strange_host",
+            "without a token this coordinator answers only where it is called by the name of its own machine",
+            "call it http://127.0.0.1:PORT or http://localhost:PORT",
+        )
+        .into_response();
+    }
     if is_cross_site(request.headers()) {
         return ApiError::new(
             StatusCode::FORBIDDEN,
@@ -133,6 +153,14 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return false };
     let own = headers.get(HOST).and_then(|host| host.to_str().ok()).map(|host| format!("http://{host}"));
     origin.to_str().ok() != own.as_deref()
+}
+
+/// Whether the caller names this machine: a name that somebody else's name server points here is how a page of theirs would
+/// get past the check of its origin. Programs that name no host are not browsers.
+fn is_called_by_its_own_name(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return true };
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    name == "localhost" || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
 /// Workers are programs: an upgrade that names an origin comes from a page, and is refused on loopback too.

@@ -5,12 +5,16 @@ mod blobs;
 mod config;
 mod driver;
 mod http;
+mod live;
 mod log;
 mod output;
 mod recorded;
 mod recorder;
 mod release;
 mod session;
+mod trace;
+mod web;
+mod webhook;
 
 pub use config::{Args, Command, Instead};
 pub use log::LogError;
@@ -35,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// How long requests may take to end when the coordinator is asked to stop.
@@ -94,7 +99,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let recorder = Recorder::open(&settings, &log_path, cluster, log.last_seq())?;
     let (reports, recording) = (recorder.reports(), recorder.recording());
 
-    let wall_ms = wall_ms();
+    let (wall_ms, known) = (wall_ms(), log.last_seq());
     let clock = Clock::starting_at(resume_at(coordinator.state().at, wall_at, wall_ms));
     let mut first = Vec::new();
     coordinator.begin(clock.now(), cluster, wall_ms, env!("CARGO_PKG_VERSION"), &mut first);
@@ -116,12 +121,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         output::OutputStore::start(&settings.data_dir.join("output"), health.clone()).context("making the folder for output")?;
     let sessions = session::Sessions { core: core.clone(), output: output.clone(), access: access.clone(), cluster, epoch };
     let blobs = blobs::Blobs::open(&settings.data_dir.join("blobs")).context("making the folder for shipped files")?;
+    let webhook = settings.alert_webhook.clone().map(webhook::Webhook::start);
+    let (live, feed) = live::stream();
     let app = App {
         core,
         sessions,
         output,
         blobs,
         access,
+        live,
         health,
         recording,
         durable,
@@ -129,8 +137,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         reports,
         settings: Arc::new(settings),
     };
-    announce(&args, address)?;
-    serve(listener, app, args.exit_with_parent).await?;
+    let watching = tokio::spawn(live::run(app.clone(), feed, webhook));
+    trace(&app, cluster, known);
+    serve(listener, app, &args, address).await?;
+    // It holds a way to the core, which ends when nobody does.
+    watching.abort();
     tracing::info!("stopping: what is in the log is being recorded");
     let ended = tokio::task::spawn_blocking(move || writer.join().is_ok() && recorder.join().is_ok());
     if !ended.await.unwrap_or(false) {
@@ -161,6 +172,13 @@ impl Memory {
         })?;
         Ok(Self { coordinator, log, cluster: cluster.unwrap_or_else(|| ClusterId(auth::random())), wall_at })
     }
+}
+
+/// Begins to post traces of the tasks that end from now on, where someone wants them.
+fn trace(app: &App, cluster: ClusterId, known: u64) {
+    let Some(collector) = app.settings.otlp.clone() else { return };
+    let tracing = trace::Tracing { log_path: app.log_path.clone(), durable: app.durable.clone(), cluster, collector };
+    tokio::spawn(tracing.run(known));
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<std::thread::JoinHandle<()>> {
@@ -224,8 +242,11 @@ fn announce(args: &Args, address: SocketAddr) -> anyhow::Result<()> {
         .with_context(|| format!("writing the address to {}", path.display()))
 }
 
-async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyhow::Result<()> {
+async fn serve(listener: TcpListener, app: App, args: &Args, address: SocketAddr) -> anyhow::Result<()> {
     use axum::serve::ListenerExt;
+    // Who reads the address may ask it to stop at once.
+    let terminate = signal(SignalKind::terminate()).expect("a process may listen for SIGTERM");
+    announce(args, address)?;
     let listener = listener.tap_io(|socket| {
         let unheard = socket2::SockRef::from(&*socket).set_tcp_user_timeout(Some(UNHEARD_MAX));
         if let Err(error) = socket.set_nodelay(true).and(unheard) {
@@ -240,7 +261,7 @@ async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyho
         drop(asked.wait_for(|stopped| *stopped).await);
     });
     let server = tokio::spawn(graceful.into_future());
-    shutdown_signal(exit_with_parent).await;
+    shutdown_signal(terminate, args.exit_with_parent).await;
     stop.send_replace(true);
     match tokio::time::timeout(SHUTDOWN, server).await {
         Ok(Ok(served)) => served.context("serving"),
@@ -249,9 +270,7 @@ async fn serve(listener: TcpListener, app: App, exit_with_parent: bool) -> anyho
     }
 }
 
-async fn shutdown_signal(exit_with_parent: bool) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("a process may listen for SIGTERM");
+async fn shutdown_signal(mut terminate: Signal, exit_with_parent: bool) {
     let parent = async {
         if !exit_with_parent {
             return std::future::pending().await;

@@ -1,16 +1,27 @@
 //! The figures of a report, each with what it shows and how that is defined.
 
-mod balancer;
+mod cost_benefit;
+mod energy;
+mod heat;
+mod migration_success_rate;
+mod prediction_accuracy;
 mod slowest;
+mod system_load;
+mod task_times;
+mod temperature;
+mod threshold_adaptation;
 mod timeline;
-mod times;
-mod utilization;
+mod worker_utilization;
 
-use crate::drawing::Drawing;
+use crate::drawing::{Anchor, Colour, Drawing};
 use crate::figures::Figures;
+use crate::metric::Metric;
 
 /// The width of every figure, in pixels.
 const WIDTH: f64 = 1100.0;
+
+/// Where the data of a figure begins that has the names of workers at its left.
+const NAMES_WIDTH: f64 = 150.0;
 
 /// Workers that get a row of their own in a figure; the table lists all.
 const WORKER_ROWS_MAX: usize = 40;
@@ -18,10 +29,8 @@ const WORKER_ROWS_MAX: usize = 40;
 /// A figure with its words.
 #[derive(Debug)]
 pub struct Chart {
-    /// The name of its file.
-    pub name: &'static str,
-    /// Its title.
-    pub title: &'static str,
+    /// What it is about.
+    pub metric: Metric,
     /// What it shows and how that is defined, in a sentence or two.
     pub caption: String,
     /// Itself.
@@ -30,16 +39,35 @@ pub struct Chart {
 
 /// Those figures for which there is data.
 pub fn all(figures: &Figures) -> Vec<Chart> {
-    [
-        timeline::chart(figures),
-        utilization::chart(figures),
-        times::chart(figures),
-        slowest::chart(figures),
-        balancer::chart(figures),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    Metric::ALL.into_iter().filter_map(|metric| one(metric, figures)).collect()
+}
+
+/// The figure of one metric; absent where there is nothing to draw.
+pub fn one(metric: Metric, figures: &Figures) -> Option<Chart> {
+    let mut chart = drawn(metric, figures)?;
+    // A figure travels alone, too.
+    if let Some(words) = figures.simulated() {
+        let drawing = &mut chart.drawing;
+        drawing.height += 22.0;
+        drawing.text((10.0, drawing.height - 11.0), words, Anchor::Start, Colour::Faint);
+    }
+    Some(chart)
+}
+
+fn drawn(metric: Metric, figures: &Figures) -> Option<Chart> {
+    match metric {
+        Metric::Timeline => timeline::chart(figures),
+        Metric::SystemLoad => system_load::chart(figures),
+        Metric::WorkerUtilization => worker_utilization::chart(figures),
+        Metric::ThresholdAdaptation => threshold_adaptation::chart(figures),
+        Metric::MigrationSuccessRate => migration_success_rate::chart(figures),
+        Metric::CostBenefit => cost_benefit::chart(figures),
+        Metric::PredictionAccuracy => prediction_accuracy::chart(figures),
+        Metric::TaskTimes => task_times::chart(figures),
+        Metric::Slowest => slowest::chart(figures),
+        Metric::Energy => energy::chart(figures),
+        Metric::Temperature => temperature::chart(figures),
+    }
 }
 
 /// The names of the workers that get a row, and a sentence on the others where there are more.

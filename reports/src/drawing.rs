@@ -54,12 +54,24 @@ pub enum Shape {
     Text { x: f64, y: f64, text: String, size: f64, anchor: Anchor, colour: Colour, is_bold: bool },
 }
 
+/// What is told of a place of a figure to those who point at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hint {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+    pub text: String,
+}
+
 /// A figure of `width` by `height` pixels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
     pub width: f64,
     pub height: f64,
     pub shapes: Vec<Shape>,
+    /// Later ones lie above earlier ones.
+    pub hints: Vec<Hint>,
 }
 
 /// The size of ordinary text.
@@ -77,7 +89,7 @@ pub struct Panel {
 impl Drawing {
     /// An empty figure.
     pub fn new(width: f64, height: f64) -> Self {
-        Self { width, height, shapes: Vec::new() }
+        Self { width, height, shapes: Vec::new(), hints: Vec::new() }
     }
 
     /// Adds a rectangle.
@@ -88,6 +100,50 @@ impl Drawing {
     /// Adds a line.
     pub fn line(&mut self, points: Vec<(f64, f64)>, colour: Colour, width: u32) {
         self.shapes.push(Shape::Line { points, colour, width });
+    }
+
+    /// Adds a line of dashes through points: of two lines that cross, it is told apart without its colour.
+    pub fn dashed(&mut self, points: &[(f64, f64)], colour: Colour, width: u32) {
+        const DASH: f64 = 9.0;
+        const GAP: f64 = 6.0;
+        let mut dash: Vec<(f64, f64)> = points.first().copied().into_iter().collect();
+        let (mut is_drawn, mut left) = (true, DASH);
+        for pair in points.windows(2) {
+            let (mut from, to) = (pair[0], pair[1]);
+            loop {
+                let length = (to.0 - from.0).hypot(to.1 - from.1);
+                if length <= left {
+                    left -= length;
+                    dash.push(to);
+                    break;
+                }
+                let share = left / length;
+                from = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
+                dash.push(from);
+                if is_drawn {
+                    self.line(std::mem::take(&mut dash), colour, width);
+                }
+                (is_drawn, left) = (!is_drawn, if is_drawn { GAP } else { DASH });
+                dash = vec![from];
+            }
+        }
+        if is_drawn && dash.len() > 1 {
+            self.line(dash, colour, width);
+        }
+    }
+
+    /// Adds a line with the area under it, down to `bottom`, shaded.
+    pub fn under(&mut self, outline: Vec<(f64, f64)>, bottom: f64, colour: Colour) {
+        let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) else { return };
+        let mut points = outline.clone();
+        points.extend([(last.0, bottom), (first.0, bottom)]);
+        self.shapes.push(Shape::Area { points, colour, strength: 0.25 });
+        self.line(outline, colour, 2);
+    }
+
+    /// Says `text` to those who point at a rectangle.
+    pub fn hint(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), text: impl Into<String>) {
+        self.hints.push(Hint { x, y, width, height, text: text.into() });
     }
 
     /// Adds ordinary text.
@@ -133,6 +189,11 @@ impl Drawing {
 }
 
 impl Panel {
+    /// A point in it: `across` and `up` from 0 at its lower left to 1.
+    pub fn at(self, across: f64, up: f64) -> (f64, f64) {
+        (self.left + self.width() * across, self.bottom - self.height() * up.clamp(0.0, 1.0))
+    }
+
     /// Its width.
     pub fn width(self) -> f64 {
         self.right - self.left
@@ -195,6 +256,18 @@ mod tests {
             let ticks = time_ticks(longest, 8);
             assert!((2..=10).contains(&ticks.len()), "{longest}: {ticks:?}");
         }
+    }
+
+    #[test]
+    fn dashes_follow_the_line_and_leave_gaps() {
+        let mut drawing = Drawing::new(100.0, 10.0);
+        drawing.dashed(&[(0.0, 0.0), (5.0, 0.0), (40.0, 0.0)], Colour::Ink, 1);
+        let ends = |shape: &Shape| match shape {
+            Shape::Line { points, .. } => (points[0].0, points[points.len() - 1].0),
+            other => panic!("{other:?}"),
+        };
+        let dashes: Vec<_> = drawing.shapes.iter().map(ends).collect();
+        assert_eq!(dashes, [(0.0, 9.0), (15.0, 24.0), (30.0, 39.0)]);
     }
 
     #[test]

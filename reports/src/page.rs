@@ -5,37 +5,74 @@ mod table;
 use crate::ReportError;
 use crate::chart::Chart;
 use crate::figures::Figures;
+use crate::metric::Metric;
 use crate::render;
 use crate::text::{count, duration, escape, or_unknown, percent, plural};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use benchmark_db::Summary;
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// The page as HTML with everything inside.
+/// The report as HTML with everything inside.
 pub fn html(figures: &Figures, charts: &[Chart]) -> Result<String, ReportError> {
-    let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    // Whatever a name or message holds, nothing is fetched and nothing runs.
-    page.push_str("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
-    page += &format!("<title>{} · Evenkeel</title>\n", escape(&headline(figures).0));
-    page += &format!("<style>\n{}</style>\n</head>\n<body>\n<main>\n", include_str!("page/style.css"));
+    let mut page = head(&headline(figures).0, false);
     page += &top(figures);
     if figures.summary.tasks > 0 {
+        page += &table::advice(figures);
         page += &table::failures(figures);
         page += &table::flaky(figures);
         for chart in charts {
             page += &section(chart)?;
-            match chart.name {
-                "utilization" => page += &table::workers(figures),
-                "slowest" => page += &table::slowest(figures),
+            match chart.metric {
+                Metric::SystemLoad => page += &table::workers(figures),
+                Metric::Slowest => page += &table::slowest(figures),
                 _ => {}
             }
         }
         page += &table::owners(figures);
         page += &table::runs(figures);
+        page += &table::kpis(figures);
     }
     page += &footer(figures);
     page.push_str("</main>\n</body>\n</html>\n");
     Ok(page)
+}
+
+/// One figure as a page. An interactive one shows values as soon as it is pointed at.
+pub fn one(figures: &Figures, chart: &Chart, interactive: bool) -> Result<String, ReportError> {
+    let mut page = head(chart.metric.title(), interactive);
+    page += &simulated(figures);
+    page += &section(chart)?;
+    let _ = writeln!(page, "<p class=\"caption\">Its rows: <code>{}</code></p>", escape(chart.metric.query()));
+    page += &format!("<footer>\n{}</footer>\n</main>\n", origin(figures));
+    if interactive {
+        page += &format!("<script>{SCRIPT}</script>\n");
+    }
+    page.push_str("</body>\n</html>\n");
+    Ok(page)
+}
+
+/// The one script of interactive pages.
+const SCRIPT: &str = include_str!("page/point.js");
+
+/// Everything before the first words.
+fn head(title: &str, interactive: bool) -> String {
+    // Whatever a name or message holds, nothing is fetched, and nothing runs but the one script that is known by its digest.
+    let script =
+        if interactive { format!("; script-src 'sha256-{}'", STANDARD.encode(Sha256::digest(SCRIPT))) } else { String::new() };
+    let title = escape(title);
+    let style = include_str!("page/style.css");
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'{script}\">\n\
+         <title>{title} · Evenkeel</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+    )
+}
+
+fn simulated(figures: &Figures) -> String {
+    figures.simulated().map(|words| format!("<p class=\"simulated\">{}</p>\n", escape(&words))).unwrap_or_default()
 }
 
 /// The verdict in a sentence, and whether all is well; nothing is said of that before it is known.
@@ -79,8 +116,14 @@ fn top(figures: &Figures) -> String {
     let line = format!("{began}{lasted}on {}.", plural(summary.workers, "worker"));
     let mut characters = line.chars();
     let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    let _ = writeln!(top, "<p class=\"when\">{first}{}</p>", characters.as_str());
-    top + &cards(figures) + "</header>\n"
+    let days =
+        figures.days.map(|days| format!(" Of the tasks submitted in the last {} only.", days_in_words(days))).unwrap_or_default();
+    let _ = writeln!(top, "<p class=\"when\">{first}{}{days}</p>", characters.as_str());
+    top + &simulated(figures) + &cards(figures) + "</header>\n"
+}
+
+fn days_in_words(days: f64) -> String {
+    if days == 1.0 { "day".into() } else { format!("{days} days") }
 }
 
 fn cards(figures: &Figures) -> String {
@@ -135,12 +178,15 @@ fn time_cards(summary: &Summary) -> [(&'static str, String, String); 5] {
 }
 
 fn section(chart: &Chart) -> Result<String, ReportError> {
-    let svg = render::svg(&chart.drawing).map_err(|detail| ReportError::Draw { figure: chart.name.into(), detail })?;
+    let svg = render::svg(&chart.drawing).map_err(|detail| ReportError::Draw { figure: chart.metric.name().into(), detail })?;
     // The size comes from the style sheet; `viewBox` keeps the proportions.
     let (width, height) = (chart.drawing.width.ceil(), chart.drawing.height.ceil());
     let svg = svg.replacen(&format!("width=\"{width}\" height=\"{height}\" "), "role=\"img\" ", 1);
-    let (title, caption) = (escape(chart.title), escape(&chart.caption));
-    Ok(format!("<section>\n<h2>{title}</h2>\n<p class=\"caption\">{caption}</p>\n<figure>{svg}</figure>\n</section>\n"))
+    let id = chart.metric.name();
+    let (title, caption) = (escape(chart.metric.title()), escape(&chart.caption));
+    Ok(format!(
+        "<section id=\"{id}\">\n<h2>{title}</h2>\n<p class=\"caption\">{caption}</p>\n<figure>{svg}</figure>\n</section>\n"
+    ))
 }
 
 fn footer(figures: &Figures) -> String {
@@ -160,15 +206,7 @@ fn footer(figures: &Figures) -> String {
     let imbalance = or_unknown(figures.summary.imbalance, percent);
     let fairness = or_unknown(figures.summary.fairness, |fairness| format!("{fairness:.3}"));
     let mut footer = String::from("<footer>\n");
-    let cluster = figures.cluster.as_ref().map(|cluster| format!(" of cluster {}", escape(cluster))).unwrap_or_default();
-    let _ = writeln!(
-        footer,
-        "<p>Drawn by Evenkeel {} from {} in {}{cluster}. Every number comes from what was recorded while it happened; a dash \
-         means that it cannot be known.</p>",
-        env!("CARGO_PKG_VERSION"),
-        plural(figures.facts, "fact"),
-        escape(&figures.file),
-    );
+    footer += &origin(figures);
     if figures.summary.tasks > 0 {
         let _ = writeln!(
             footer,
@@ -182,4 +220,16 @@ fn footer(figures: &Figures) -> String {
         footer.push_str("</dl>\n");
     }
     footer + "</footer>\n"
+}
+
+/// Where the figures are from.
+fn origin(figures: &Figures) -> String {
+    let cluster = figures.cluster.as_ref().map(|cluster| format!(" of cluster {}", escape(cluster))).unwrap_or_default();
+    format!(
+        "<p>Drawn by Evenkeel {} from {} in {}{cluster}. Every number comes from what was recorded while it happened; a dash \
+         means that it cannot be known.</p>\n",
+        env!("CARGO_PKG_VERSION"),
+        plural(figures.facts, "fact"),
+        escape(&figures.file),
+    )
 }

@@ -37,6 +37,25 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A duration that may be below zero, as a change: `+2.4 s`, `−1 min`.
+pub fn signed(seconds: f64) -> String {
+    match duration(seconds.abs()).as_str() {
+        "0 s" => "0 s".into(),
+        words if seconds < 0.0 => format!("\u{2212}{words}"),
+        words => format!("+{words}"),
+    }
+}
+
+/// Joules: `850 J`, `12.5 kJ`, `3.1 MJ`.
+pub fn energy(joules: f64) -> String {
+    scaled(joules, "J")
+}
+
+/// Watts: `85 W`, `1.2 kW`.
+pub fn power(watts: f64) -> String {
+    scaled(watts, "W")
+}
+
 /// A share of 1 as a percentage.
 pub fn percent(share: f64) -> String {
     format!("{} %", trimmed(format!("{:.1}", share * 100.0)))
@@ -68,6 +87,16 @@ pub fn or_unknown(figure: Option<f64>, words: impl Fn(f64) -> String) -> String 
     figure.map_or_else(|| UNKNOWN.to_owned(), words)
 }
 
+fn scaled(value: f64, unit: &str) -> String {
+    let (value, prefix) = match value {
+        v if v >= 999_500.0 => (v / 1e6, "M"),
+        v if v >= 999.5 => (v / 1e3, "k"),
+        v => (v, ""),
+    };
+    let digits = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{} {prefix}{unit}", trimmed(format!("{value:.digits$}")))
+}
+
 fn two(large: u64, unit: &str, small: u64, small_unit: &str) -> String {
     if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {small_unit}") }
 }
@@ -96,6 +125,16 @@ mod tests {
         for (seconds, expected) in cases {
             assert_eq!(duration(seconds), expected, "{seconds}");
         }
+    }
+
+    #[test]
+    fn units_are_those_people_use() {
+        let cases = [(0.0, "0 J"), (850.0, "850 J"), (999.6, "1 kJ"), (12_540.0, "12.5 kJ"), (3_144_000.0, "3.14 MJ")];
+        for (joules, expected) in cases {
+            assert_eq!(energy(joules), expected, "{joules}");
+        }
+        assert_eq!((power(85.4), power(1234.0)), ("85.4 W".into(), "1.23 kW".into()));
+        assert_eq!((signed(2.4), signed(-60.0), signed(0.0)), ("+2.4 s".into(), "\u{2212}1 min".into(), "0 s".into()));
     }
 
     #[test]

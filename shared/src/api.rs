@@ -1,9 +1,16 @@
 //! The HTTP API as its callers see it: what is sent and what comes back.
 
+mod alert;
 mod balancer;
+mod live;
 mod why;
 
+pub use alert::{Alert, AlertKind, AlertList, Bottleneck, Severity};
 pub use balancer::{ImbalanceView, LoadBalancerStats, Rebalanced};
+pub use live::{
+    ALERTS_MAX, AttemptName, EVENTS_MAX, HISTORY_MAX, HardwareUse, HistoryPoint, LiveEvent, LiveFrame, PulseView, RUNNING_MAX,
+    RunningRow, WorkerRow,
+};
 pub use why::{Placement, Why, WhyCode, WhyWorker};
 
 use crate::config::BalancerConfig;
@@ -260,7 +267,7 @@ pub enum WorkerState {
 }
 
 /// `GET /status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
     /// The version of the coordinator.
@@ -284,6 +291,9 @@ pub struct Status {
     /// Tasks that no registered worker could ever run.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<u64>))]
     pub impossible: Vec<TaskId>,
+    /// What waits and for what, most tasks first.
+    #[serde(default)]
+    pub bottlenecks: Vec<Bottleneck>,
     /// The placement policy in force.
     pub policy: String,
     /// What the balancer knows.

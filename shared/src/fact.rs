@@ -159,6 +159,9 @@ pub enum What {
         /// The kind of hardware it is to run on.
         #[serde(default)]
         hardware: HardwareKind,
+        /// The device it is to run on, by its place in the worker's inventory; absent on the processor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<u32>,
         /// Whether another attempt of the task runs already: the first to end counts.
         #[serde(default, skip_serializing_if = "is_false")]
         hedge: bool,

@@ -1,5 +1,11 @@
 //! What a machine has: the eight kinds of hardware, their published profiles, and a worker's inventory.
 
+mod device;
+mod load;
+
+pub use device::{Device, Precision, ProbeLevel, Processor};
+pub use load::{CORES_MAX, DeviceLoad, Load, Pressure, Throttle};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -98,47 +104,6 @@ impl fmt::Display for HardwareKind {
     }
 }
 
-/// How sure we are that a device is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum ProbeLevel {
-    /// Someone said so.
-    Declared,
-    /// The system lists it.
-    Enumerated,
-    /// Something ran on it.
-    Executed,
-}
-
-/// One device of a machine. What the system does not tell is absent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Device {
-    /// Its kind.
-    pub kind: HardwareKind,
-    /// How sure we are that it is there.
-    pub probe: ProbeLevel,
-    /// What its maker calls it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Its own memory, in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
-    /// The version of its driver or runtime.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// CUDA's compute capability, such as 8.6.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compute_capability: Option<f64>,
-    /// How fast it is beside others of its kind, where its owner says so: twice the number takes half the time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub speed: Option<f64>,
-    /// The temperature at which it slows down, in degrees Celsius, where its driver tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub throttle_c: Option<f64>,
-}
-
 /// What a machine draws, as its owner declares it; linear in the share of its slots that is busy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -159,6 +124,9 @@ pub struct Inventory {
     pub cores: u32,
     /// Memory it may use, in bytes.
     pub memory_bytes: u64,
+    /// What its processor is made of, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<Box<Processor>>,
     /// Its devices, its processor among them.
     #[serde(default)]
     pub devices: Vec<Device>,
@@ -182,22 +150,6 @@ pub struct Inventory {
     pub cost_per_hour: Option<f64>,
 }
 
-impl Device {
-    /// A device of which nothing is known but its kind.
-    pub fn of_kind(kind: HardwareKind, probe: ProbeLevel) -> Self {
-        Self {
-            kind,
-            probe,
-            name: None,
-            memory_bytes: None,
-            version: None,
-            compute_capability: None,
-            speed: None,
-            throttle_c: None,
-        }
-    }
-}
-
 impl Inventory {
     /// The devices of one kind.
     pub fn of_kind(&self, kind: HardwareKind) -> impl Iterator<Item = &Device> {
@@ -208,31 +160,4 @@ impl Inventory {
     pub fn gpu_memory_bytes(&self) -> Option<u64> {
         self.devices.iter().filter(|device| device.kind != HardwareKind::Cpu).filter_map(|device| device.memory_bytes).max()
     }
-}
-
-/// How busy a worker is (F10). What the system does not tell is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Load {
-    /// Share of its processors in use, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<f64>,
-    /// Share of its memory in use, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<f64>,
-    /// Share of the disk under its work directory in use, 0 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disk: Option<f64>,
-    /// The one-minute load average.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub load_average: Option<f64>,
-    /// The temperature of its hottest device, in degrees Celsius (F13).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temperature_c: Option<f64>,
-    /// What it draws, in watts (F13).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub power_w: Option<f64>,
-    /// How fast it runs beside its own normal: 0.5 when its clocks are halved by heat or half its time is taken by others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub speed: Option<f64>,
 }

@@ -127,6 +127,12 @@ pub struct Usage {
     /// The largest resident set of any one process of the attempt, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_peak_bytes: Option<u64>,
+    /// Joules of the processor it is answerable for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_j: Option<f64>,
+    /// By how much that may be wrong, in joules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_error_j: Option<f64>,
 }
 
 impl Usage {
@@ -137,6 +143,8 @@ impl Usage {
             user_s: sum(self.user_s, later.user_s),
             system_s: sum(self.system_s, later.system_s),
             memory_peak_bytes: self.memory_peak_bytes.max(later.memory_peak_bytes),
+            energy_j: sum(self.energy_j, later.energy_j),
+            energy_error_j: sum(self.energy_error_j, later.energy_error_j),
         }
     }
 }

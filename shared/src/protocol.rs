@@ -202,7 +202,7 @@ pub struct Heartbeat {
     /// Counts the heartbeats of a session; the acknowledgement names it, and the worker's lease runs from when it was sent.
     pub number: u64,
     /// How busy the machine is.
-    pub load: Load,
+    pub load: Box<Load>,
     /// [`digest_of`] what the worker holds; a difference brings about an exchange of inventories.
     pub holds: u64,
 }
@@ -345,6 +345,9 @@ pub struct Start {
     /// The kind of hardware it runs on.
     #[serde(default)]
     pub hardware: HardwareKind,
+    /// The device it runs on, by its place in the worker's inventory; absent on the processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<u32>,
     /// Tests of the chunk that already have their result, by index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<u32>,

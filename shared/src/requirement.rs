@@ -5,6 +5,8 @@
 
 mod parse;
 
+pub use parse::bytes;
+
 use crate::hardware::{HardwareKind, Inventory};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

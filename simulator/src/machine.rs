@@ -291,7 +291,7 @@ impl<'a> Machine<'a> {
             ..Load::default()
         };
         let holds = digest_of(self.held.keys().copied());
-        world.send(connection, FromWorker::Heartbeat(Heartbeat { number: self.heartbeats, load, holds }));
+        world.send(connection, FromWorker::Heartbeat(Heartbeat { number: self.heartbeats, load: load.into(), holds }));
         world.alarm(world.now + self.heartbeat, self.index, Alarm::Heartbeat(connection));
     }
 

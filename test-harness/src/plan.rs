@@ -151,7 +151,8 @@ impl Bench {
             memory_bytes: kind.has_own_memory().then_some(24_000_000_000),
             ..Device::of_kind(kind, ProbeLevel::Declared)
         };
-        let kinds: &[HardwareKind] = if class % 3 == 0 { &[HardwareKind::Cpu] } else { &[HardwareKind::Cpu, HardwareKind::Cuda] };
+        let kinds: &[HardwareKind] =
+            if class.is_multiple_of(3) { &[HardwareKind::Cpu] } else { &[HardwareKind::Cpu, HardwareKind::Cuda] };
         let devices = kinds.iter().map(|kind| device(*kind, speed(class, classes, *kind))).collect();
         let machine = Inventory { slots: SLOTS, cores: SLOTS, memory_bytes: 64_000_000_000, devices, ..Inventory::default() };
         let mut worker = [0; 16];
@@ -185,8 +186,8 @@ impl Bench {
         let spec = |at: usize| {
             let kind = at % profiles;
             let hardware: &[HardwareKind] =
-                if kind % 3 == 0 { &[HardwareKind::Cpu] } else { &[HardwareKind::Cuda, HardwareKind::Cpu] };
-            let spec = TaskSpec::new(&format!("k{kind}"), Work::Noop);
+                if kind.is_multiple_of(3) { &[HardwareKind::Cpu] } else { &[HardwareKind::Cuda, HardwareKind::Cpu] };
+            let spec = TaskSpec::new(format!("k{kind}"), Work::Noop);
             NewTask { spec: Arc::new(TaskSpec { hardware: hardware.to_vec(), ..spec }), key: None }
         };
         let new = (self.submitted..self.submitted + tasks).map(spec).collect();

@@ -1,5 +1,6 @@
 //! The flags of the worker, and what follows from them.
 
+use crate::hardware::Declared;
 use clap::Args as ClapArgs;
 use shared::hardware::HardwareKind;
 use std::path::PathBuf;
@@ -9,7 +10,9 @@ const SOCKET_PATH: &str = "/api/worker";
 
 /// Runs tasks for a coordinator until it is told to stop.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  evenkeel worker --coordinator ws://10.0.0.5:8080 --slots 8 --label rack=a3 --hardware cuda")]
+#[command(
+    after_help = "Example:\n  evenkeel worker --coordinator ws://10.0.0.5:8080 --slots 8 --label rack=a3\n  evenkeel worker --detect\n  evenkeel worker --hardware cuda:memory=24GB,count=2"
+)]
 pub struct Args {
     /// The coordinator: ws://HOST:PORT or http://HOST:PORT.
     #[arg(long, value_name = "URL", env = "EVENKEEL_COORDINATOR", default_value = "ws://127.0.0.1:8080", value_parser = endpoint)]
@@ -23,10 +26,20 @@ pub struct Args {
     /// A label that requirements can ask for; may be repeated.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
-    /// A kind of device this machine has beside its processor, believed as said: cuda, rocm, mps, openvino, qnn, webnn or
-    /// webgpu; may be repeated.
-    #[arg(long = "hardware", value_name = "KIND", value_parser = kind)]
-    pub hardware: Vec<HardwareKind>,
+    /// Devices this machine has, such as `cuda` or `cuda:memory=24GB,count=2`; may be repeated. What the machine lists by itself
+    /// counts instead; what it does not list is believed, and shown as declared. Kinds: cpu, cuda, rocm, mps, openvino, qnn,
+    /// webnn, webgpu; keys: memory, count, name, compute_capability, speed, throttle_c.
+    #[arg(long = "hardware", value_name = "KIND[:KEY=VALUE,…]")]
+    pub hardware: Vec<Declared>,
+    /// Say what hardware is found, and why the rest is not, and end.
+    #[arg(long)]
+    pub detect: bool,
+    /// With --detect: as JSON.
+    #[arg(long, requires = "detect")]
+    pub json: bool,
+    /// Ask for one kind of hardware in this process, and end: how the daemon keeps what could crash at a distance.
+    #[arg(long, value_name = "KIND", value_parser = kind, hide = true)]
+    pub probe: Option<HardwareKind>,
     /// Where it keeps its identity, results that were not acknowledged and the files of tasks
     /// [default: evenkeel-worker/NAME in the current folder].
     #[arg(long, value_name = "DIR")]

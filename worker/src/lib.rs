@@ -7,6 +7,7 @@ mod criu;
 mod disk;
 mod driver;
 mod files;
+pub mod hardware;
 pub mod output;
 pub mod process;
 mod runner;
@@ -15,7 +16,7 @@ mod session;
 mod settings;
 mod setup;
 pub mod suite;
-mod telemetry;
+pub mod telemetry;
 mod token;
 mod workdir;
 
@@ -24,6 +25,8 @@ pub use args::{Args, Encoding, Endpoint};
 use anyhow::{Context, Result};
 use driver::{Driver, Surroundings};
 use files::Blobs;
+use hardware::Thoroughness;
+use hardware::tree::Tree;
 use runner::wire::{Exit, Kept};
 use runners::Runners;
 use settings::Settings;
@@ -32,6 +35,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::energy::Meter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use workdir::WorkDir;
@@ -51,6 +55,13 @@ const LOOK: Duration = Duration::from_secs(2);
 ///
 /// An error is one of usage or one that trying again cannot mend; it says what to do.
 pub async fn run(args: Args) -> Result<()> {
+    if let Some(kind) = args.probe {
+        println!("{}", hardware::probe_here(kind).await);
+        return Ok(());
+    }
+    if args.detect {
+        return tell_hardware(&args);
+    }
     let mut settings = Settings::new(&args)?;
     let criu = tokio::task::spawn_blocking(criu::check).await?;
     let label = if criu.is_ok() { "available" } else { "unavailable" };
@@ -85,7 +96,8 @@ pub async fn run(args: Args) -> Result<()> {
     };
     let (order, orders) = mpsc::channel(4);
     listen_for_the_end(order, args.exit_with_parent)?;
-    tokio::spawn(look(telemetry::Gauge::new(work.layout().root())?, events));
+    let meter = Meter::new(Tree::system());
+    tokio::spawn(look(telemetry::Gauge::new(work.layout().root(), &settings.machine.devices, meter)?, events));
     tracing::info!(
         name = settings.name,
         slots = settings.machine.slots,
@@ -98,6 +110,19 @@ pub async fn run(args: Args) -> Result<()> {
     let mut driver = Driver::new(core, settings, identity, around, runners);
     driver.take_over(kept, left);
     driver.run(happened, hears, orders).await
+}
+
+/// Prints what hardware is found.
+fn tell_hardware(args: &Args) -> Result<()> {
+    let kinds = hardware::detect(&args.hardware, Thoroughness::Everything);
+    let machine = telemetry::inventory(args, telemetry::host_name(), &kinds)?;
+    let report = hardware::Report { machine: &machine, kinds: &kinds };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+    } else {
+        print!("{report}");
+    }
+    Ok(())
 }
 
 /// Is the runner whose folder is `dir`: a process that holds the tasks of a worker.

@@ -238,7 +238,8 @@ fn size(message: &FromWorker) -> usize {
         FromWorker::Inventory(all) => {
             1000 + 100 * all.attempts.len() + all.results.iter().map(|one| 300 + text(&one.outcome.message)).sum::<usize>()
         }
-        FromWorker::Heartbeat(_) | FromWorker::Hello(_) => 200,
+        FromWorker::Heartbeat(heartbeat) => 400 + 4 * heartbeat.load.cores.len() + 200 * heartbeat.load.devices.len(),
+        FromWorker::Hello(_) => 200,
         FromWorker::Proof { .. }
         | FromWorker::Started { .. }
         | FromWorker::Quiesced { .. }

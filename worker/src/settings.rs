@@ -1,6 +1,7 @@
 //! What the daemon was told, with the defaults filled in.
 
 use crate::args::{Args, Encoding, Endpoint};
+use crate::hardware::{self, Thoroughness};
 use crate::telemetry;
 use crate::token::{TOKEN_VARIABLE, Token};
 use anyhow::Result;
@@ -44,11 +45,20 @@ impl Settings {
             encoding: args.encoding,
             token: Token::find(args.token_file.as_deref())?,
             work_dir: args.work_dir.clone().unwrap_or_else(|| Path::new("evenkeel-worker").join(folder)),
-            machine: telemetry::inventory(args, host)?,
+            machine: machine(args, host)?,
             env: base_env(args.inherit_env, std::env::vars_os()),
             name,
         })
     }
+}
+
+/// What this machine offers, with a word in the log on what its owner declared and nobody found.
+fn machine(args: &Args, host: String) -> Result<Inventory> {
+    let kinds = hardware::detect(&args.hardware, Thoroughness::AtStart);
+    for finding in &kinds {
+        finding.answer.warnings.iter().for_each(|warning| tracing::warn!("{}: {warning}", finding.kind));
+    }
+    telemetry::inventory(args, host, &kinds)
 }
 
 fn base_env(inherit: bool, own: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<OsString, OsString> {

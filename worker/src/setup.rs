@@ -10,6 +10,7 @@ use shared::task::Work;
 ///
 /// # Errors
 /// The result of the attempt, which cannot begin.
+#[expect(clippy::result_large_err, reason = "it is made once for an attempt that cannot begin, and handed on as it is")]
 pub fn make_folders(start: &Start, work: &WorkDir) -> Result<(), Outcome> {
     let make = || {
         let folder = work.prepare(start.attempt)?;

@@ -1,7 +1,7 @@
 //! Facts for tests, written as short as they are said.
 
 use benchmark_db::{Database, Options};
-use shared::fact::{Fact, StopReason, What};
+use shared::fact::{Fact, StandstillEnd, StopReason, What};
 use shared::hardware::{HardwareKind, Inventory};
 use shared::id::{AttemptNumber, ClusterId, Epoch, Session, TaskId, WorkerId};
 use shared::outcome::{Failure, TestOutcome, Usage, Verdict};
@@ -114,4 +114,24 @@ pub fn test(seconds: f64, (task, ordinal, index): (u64, u32, u32), name: &str, o
 
 pub fn sampled(seconds: f64, load: f64) -> Fact {
     at(seconds, What::LoadSampled { load, imbalance: 0.25, high: 0.85, low: 0.2, workers: 2, forecast: None, accuracy: None })
+}
+
+/// An order to move a running task, from one worker to another.
+pub fn moved(seconds: f64, task: u64, ordinal: u32, (from, to): (&str, &str)) -> Fact {
+    moved_for(seconds, task, ordinal, (from, to), (10.0, 2.0))
+}
+
+/// The same, with the seconds it is expected to gain and to cost.
+pub fn moved_for(seconds: f64, task: u64, ordinal: u32, (from, to): (&str, &str), (gain_s, cost_s): (f64, f64)) -> Fact {
+    let (task, attempt, hardware) = (TaskId(task), number(ordinal), HardwareKind::Cpu);
+    let (from, to, why) = (from.into(), to.into(), "it ends sooner there".into());
+    at(seconds, What::Migration { task, attempt, from, to, hardware, why, predicted_gain_s: gain_s, cost_s, decision: None })
+}
+
+pub fn stood_still(seconds: f64, task: u64, ordinal: u32, end: StandstillEnd) -> Fact {
+    at(seconds, What::StandstillEnded { task: TaskId(task), attempt: number(ordinal), end, why: "so".into() })
+}
+
+pub fn judged(seconds: f64, task: u64, predicted_gain_s: f64, realised_gain_s: f64) -> Fact {
+    at(seconds, What::MigrationJudged { task: TaskId(task), predicted_gain_s, realised_gain_s })
 }

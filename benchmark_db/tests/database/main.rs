@@ -2,5 +2,7 @@
 
 mod append;
 mod common;
+mod conditions;
+mod figures;
 mod open;
 mod views;

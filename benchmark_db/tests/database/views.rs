@@ -297,5 +297,5 @@ fn an_empty_database_has_figures_that_are_absent_not_zero() {
     assert_eq!(database.utilization_over_time(10).expect("shares"), []);
     assert!(database.throughput_per_minute(10).expect("throughput").is_empty());
     assert_eq!(database.task_times().expect("distributions"), Default::default());
-    assert_eq!(database.balancer(10).expect("samples"), []);
+    assert_eq!(database.looks(10).expect("looks"), []);
 }

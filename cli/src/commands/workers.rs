@@ -4,6 +4,7 @@ use crate::client::Connection;
 use crate::screen::{bytes, print, print_json, table};
 use shared::api::{WorkerState, WorkerView};
 use shared::fact::Admission;
+use shared::hardware::{Device, HardwareKind, ProbeLevel};
 use std::process::ExitCode;
 
 /// The options of `workers`.
@@ -57,6 +58,20 @@ pub async fn set(verb: &str, args: SetArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Each kind with how many there are of it, and whether only its owner says so: `cpu, 2 cuda, qnn (declared)`.
+fn devices(devices: &[Device]) -> String {
+    let kinds = HardwareKind::ALL.into_iter().filter_map(|kind| {
+        let all: Vec<&Device> = devices.iter().filter(|device| device.kind == kind).collect();
+        let doubt = if all.iter().any(|device| device.probe == ProbeLevel::Declared) { " (declared)" } else { "" };
+        match all.len() {
+            0 => None,
+            1 => Some(format!("{kind}{doubt}")),
+            count => Some(format!("{count} {kind}{doubt}")),
+        }
+    });
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
 /// The workers as a table.
 pub fn list(workers: &[WorkerView]) -> String {
     let rows: Vec<Vec<String>> = workers.iter().map(row).collect();
@@ -76,8 +91,6 @@ fn row(worker: &WorkerView) -> Vec<String> {
         Admission::Draining => "draining",
     };
     let inventory = &worker.inventory;
-    let mut devices: Vec<&str> = inventory.devices.iter().map(|device| device.kind.name()).collect();
-    devices.dedup();
     vec![
         worker.name.clone(),
         state.to_owned(),
@@ -85,8 +98,24 @@ fn row(worker: &WorkerView) -> Vec<String> {
         format!("{}/{}", worker.busy_slots, inventory.slots),
         bytes(inventory.memory_bytes),
         worker.load.cpu.map_or_else(|| "n/a".to_owned(), |share| format!("{:.0} %", share * 100.0)),
-        devices.join(" "),
+        devices(&inventory.devices),
         inventory.host.clone(),
         format!("{:.0} s ago", worker.silent_s),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_counted_by_kind_and_a_mere_word_of_the_owner_is_marked() {
+        let all = [
+            Device::of_kind(HardwareKind::Cuda, ProbeLevel::Enumerated),
+            Device::of_kind(HardwareKind::Qnn, ProbeLevel::Declared),
+            Device::of_kind(HardwareKind::Cpu, ProbeLevel::Executed),
+            Device::of_kind(HardwareKind::Cuda, ProbeLevel::Executed),
+        ];
+        assert_eq!(devices(&all), "cpu, 2 cuda, qnn (declared)");
+    }
 }

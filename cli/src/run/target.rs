@@ -3,7 +3,7 @@
 use super::Args;
 use super::local::{Local, Settings};
 use crate::client::Client;
-use crate::commands::report::write_report_of;
+use crate::commands::report::{self, Wanted};
 use crate::screen::say;
 use anyhow::Context;
 use shared::api::Status;
@@ -106,7 +106,8 @@ pub async fn write_report(args: &Args, db_path: Option<&Path>, client: &Client) 
     if args.report.is_none() && args.png.is_none() {
         return files;
     }
-    match write_report_of(db_path, client, args.report.as_deref(), args.png.as_deref()).await {
+    let wanted = Wanted { html: args.report.as_deref(), png: args.png.as_deref(), days: None };
+    match wanted.write(report::place(db_path, client)).await {
         Ok(()) => {
             let written = [("report", &args.report), ("figures", &args.png)];
             let written =

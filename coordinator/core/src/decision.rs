@@ -2,7 +2,7 @@
 //! what they decided.
 
 use crate::fleet::WorkerIndex;
-use crate::plan::View;
+use crate::plan::{Move, View};
 use shared::fact::{Decision, Rule, Weighed};
 use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, TaskId};
@@ -25,6 +25,17 @@ pub fn recomputes(decision: &Decision) -> bool {
     let all = decision.candidates.iter().chain(&decision.stays);
     let mut is_same = all.map(|weighed| weighed.score.to_bits() == score(weighed, decision.rule).to_bits());
     is_same.all(|same| same) && gain(decision).is_some_and(|gain| gain.to_bits() == decision.gain.to_bits())
+}
+
+/// The task whose lease in the same plan tells of the decision that this lease follows from, where there is one.
+pub(crate) fn told_before(told: &mut Vec<(Arc<Decision>, TaskId)>, proposed: &Move) -> Option<TaskId> {
+    let Move::Lease { task, decision: Some(decision), .. } = proposed else { return None };
+    // Leases that share a decision mostly follow each other.
+    let before = told.iter().rev().find(|(before, _)| Arc::ptr_eq(before, decision)).map(|(_, task)| *task);
+    if before.is_none() {
+        told.push((decision.clone(), *task));
+    }
+    before
 }
 
 /// Decisions that are remembered; the log has them all.

@@ -3,8 +3,12 @@
 //! Facts change what must survive a restart (who they are, what they hold) and all that a plan is made from (who takes work,
 //! how busy they are); connections and leases are of this life only.
 
+mod bays;
+mod presence;
 mod room;
 
+pub use bays::{Bays, Seat};
+pub use presence::Presence;
 pub use room::Room;
 
 use crate::ConnectionId;
@@ -63,7 +67,7 @@ pub struct Worker {
     /// How far it is trusted.
     pub health: Health,
     /// Room kept for tasks that are on their way to it.
-    pub reserved: BTreeMap<TaskId, Room>,
+    pub reserved: BTreeMap<TaskId, (Room, Option<Seat>)>,
     /// How busy it is, as the newest fact says.
     pub load: Load,
     /// How busy it is, as it last said; for people, plans go by `load`.
@@ -75,24 +79,8 @@ pub struct Worker {
     /// Leases given after this number are unknown to the inventory that was asked for.
     pub inventory_asked: Option<u64>,
     busy: Room,
+    bays: Bays,
     options: BTreeMap<ClassId, Box<[HardwareKind]>>,
-}
-
-/// Whether a worker is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// Connected, and has not yet told what it holds: it gets no work.
-    Joining(ConnectionId),
-    /// Connected.
-    Ready(ConnectionId),
-    /// Connected, but not heard for a while: it gets no new work.
-    Suspect(ConnectionId),
-    /// Connected, and being stopped: it gets no new work.
-    Leaving(ConnectionId),
-    /// Not connected; what it holds is still its own until the lease ends.
-    Disconnected,
-    /// It left, or its lease ended.
-    Gone,
 }
 
 /// An attempt a worker holds, and what it keeps to itself.
@@ -102,21 +90,10 @@ pub struct Held {
     pub number: AttemptNumber,
     /// What it takes.
     pub takes: Room,
+    /// Where it sits, where it runs on a device.
+    pub seat: Option<Seat>,
     /// Counts all leases ever given in this life.
     pub lease: u64,
-}
-
-impl Presence {
-    /// Its connection, while it has one.
-    pub fn connection(self) -> Option<ConnectionId> {
-        match self {
-            Presence::Joining(connection)
-            | Presence::Ready(connection)
-            | Presence::Suspect(connection)
-            | Presence::Leaving(connection) => Some(connection),
-            Presence::Disconnected | Presence::Gone => None,
-        }
-    }
 }
 
 impl Worker {
@@ -127,12 +104,17 @@ impl Worker {
 
     /// What it has when nothing runs.
     pub fn whole(&self) -> Room {
-        let devices = self.inventory.devices.iter().filter(|device| device.kind.has_own_memory());
-        Room {
-            slots: self.inventory.slots,
-            memory_bytes: self.inventory.memory_bytes,
-            gpu_memory_bytes: devices.filter_map(|device| device.memory_bytes).max().unwrap_or(0),
-        }
+        Room { slots: self.inventory.slots, memory_bytes: self.inventory.memory_bytes, gpu_memory_bytes: self.bays.whole_bytes() }
+    }
+
+    /// What is free of each of its devices.
+    pub fn bays(&self) -> &Bays {
+        &self.bays
+    }
+
+    /// Whether what a task takes is free, and on one device what it takes of devices.
+    pub fn has_room(&self, takes: Room, hardware: HardwareKind) -> bool {
+        self.free().holds(takes) && self.bays.times(hardware, takes.gpu_memory_bytes) > 0
     }
 
     /// What it does not have free.
@@ -193,13 +175,16 @@ impl Worker {
         };
         Some(Unmet {
             needs: format!("{} at once", told(self.takes(class.demand, kind))),
-            has: format!("{} in all", told(self.whole())),
+            has: format!("{} in all", told(Room { gpu_memory_bytes: self.bays.largest_bytes(kind), ..self.whole() })),
         })
     }
 
     /// The kinds of its hardware on which tasks of this class fit, requirements aside, in the order of the class.
     fn fitting(&self, class: &Class) -> Vec<HardwareKind> {
-        let fits = |kind: &HardwareKind| self.has(*kind) && self.whole().holds(self.takes(class.demand, *kind));
+        let fits = |kind: &HardwareKind| {
+            let takes = self.takes(class.demand, *kind);
+            self.has(*kind) && self.whole().holds(takes) && self.bays.largest_bytes(*kind) >= takes.gpu_memory_bytes
+        };
         class.hardware.iter().copied().filter(fits).collect()
     }
 
@@ -214,9 +199,9 @@ impl Worker {
         if class.requirement.unmet(&self.name, &self.inventory).is_some() { Vec::new() } else { self.fitting(class) }
     }
 
-    /// The temperature at which it slows down, where its devices tell.
-    pub fn throttle_c(&self) -> Option<f64> {
-        self.inventory.devices.iter().filter_map(|device| device.throttle_c).min_by(f64::total_cmp)
+    /// Whether it could run tasks of this class with nothing else there; remembered where a plan has asked before.
+    pub(crate) fn is_able(&self, id: ClassId, class: &Class) -> bool {
+        self.options.get(&id).map_or_else(|| !self.options(class).is_empty(), |options| !options.is_empty())
     }
 
     /// How fast its hardware of this kind is now beside others of that kind: as its owner declares, times how it says it runs
@@ -232,10 +217,20 @@ impl Worker {
     }
 
     /// Takes in how busy it is, as a fact says.
-    pub(crate) fn hear_load(&mut self, at: Time, load: Load) {
-        (self.load, self.told_load) = (load, load);
-        let throttle_c = self.throttle_c();
-        self.heat.observe(at, &load, throttle_c);
+    pub(crate) fn hear_load(&mut self, at: Time, load: &Load) {
+        (self.load, self.told_load) = (load.clone(), load.clone());
+        self.heat.observe(at, load, &self.inventory);
+    }
+
+    fn keep(&mut self, takes: Room, seat: Option<Seat>) {
+        self.busy = self.busy.plus(takes);
+        self.foreign.holds(self.busy);
+        seat.into_iter().for_each(|seat| self.bays.take(seat));
+    }
+
+    fn give_back(&mut self, takes: Room, seat: Option<Seat>) {
+        self.busy = self.busy.less(takes);
+        seat.into_iter().for_each(|seat| self.bays.leave(seat));
     }
 
     /// What [`Worker::options`] says, remembered.
@@ -320,6 +315,7 @@ impl Fleet {
             sampled: None,
             inventory_asked: None,
             busy: Room::default(),
+            bays: Bays::default(),
             options: BTreeMap::new(),
             reserved: BTreeMap::new(),
             heat: Heat::default(),
@@ -330,6 +326,9 @@ impl Fleet {
         let worker = self.get_mut(worker);
         worker.inventory = inventory.clone();
         worker.options.clear();
+        worker.bays = Bays::of(inventory);
+        let seats = worker.held.values().filter_map(|held| held.seat).chain(worker.reserved.values().filter_map(|kept| kept.1));
+        seats.for_each(|seat| worker.bays.take(seat));
     }
 
     /// Nobody is ready before it came back to the new life.
@@ -351,22 +350,20 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn take(&mut self, worker: WorkerIndex, attempt: Attempt, demand: Demand, hardware: HardwareKind) {
+    pub(crate) fn take(&mut self, worker: WorkerIndex, attempt: Attempt, takes: Room, seat: Option<Seat>) {
         self.leases_given += 1;
         let lease = self.leases_given;
         let worker = self.get_mut(worker);
-        let takes = worker.takes(demand, hardware);
-        worker.busy = worker.busy.plus(takes);
-        worker.foreign.holds(worker.busy);
+        worker.keep(takes, seat);
         worker.health.leased();
-        let before = worker.held.insert(attempt.task, Held { number: attempt.number, takes, lease });
+        let before = worker.held.insert(attempt.task, Held { number: attempt.number, takes, seat, lease });
         assert!(before.is_none(), "a worker holds one attempt of a task at a time");
     }
 
     pub(crate) fn free(&mut self, worker: WorkerIndex, task: TaskId) {
         let worker = self.get_mut(worker);
         let held = worker.held.remove(&task).expect("what is freed was taken");
-        worker.busy = worker.busy.less(held.takes);
+        worker.give_back(held.takes, held.seat);
         if planted::bug(20) {
             worker.busy = worker.busy.less(held.takes);
         }
@@ -376,17 +373,17 @@ impl Fleet {
     pub(crate) fn reserve(&mut self, worker: WorkerIndex, task: TaskId, demand: Demand, hardware: HardwareKind) {
         let worker = self.get_mut(worker);
         let takes = worker.takes(demand, hardware);
-        worker.busy = worker.busy.plus(takes);
-        worker.foreign.holds(worker.busy);
-        let before = worker.reserved.insert(task, takes);
+        let seat = worker.bays.seat(hardware, takes.gpu_memory_bytes);
+        worker.keep(takes, seat);
+        let before = worker.reserved.insert(task, (takes, seat));
         assert!(before.is_none(), "a task is on its way to one worker at a time");
     }
 
     /// Gives up the room kept for a task, where there is any.
     pub(crate) fn unreserve(&mut self, worker: WorkerIndex, task: TaskId) {
         let worker = self.get_mut(worker);
-        if let Some(takes) = worker.reserved.remove(&task) {
-            worker.busy = worker.busy.less(takes);
+        if let Some((takes, seat)) = worker.reserved.remove(&task) {
+            worker.give_back(takes, seat);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What must hold after every step. The simulator and the tests check it; a violation is a bug of ours.
 
 use crate::Coordinator;
-use crate::fleet::{Held, Presence, Room};
+use crate::fleet::{Bays, Held, Presence, Room, Worker};
 use crate::ledger::{State as TaskState, Task};
 use shared::id::TaskId;
 use std::collections::BTreeMap;
@@ -53,16 +53,7 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
                 worker.name, worker.ready, worker.presence
             ));
         }
-        let takes = worker.held.values().map(|held| held.takes).chain(worker.reserved.values().copied());
-        let sum = takes.fold(Room::default(), Room::plus);
-        if worker.whole().less(sum) != worker.free() {
-            return Err(format!(
-                "I8: {} has {:?}, gave {sum:?} and counts {:?} free",
-                worker.name,
-                worker.whole(),
-                worker.free()
-            ));
-        }
+        check_room(worker)?;
         let comes = |task: &TaskId| {
             let order = state.ledger.get(*task).and_then(Task::standstill);
             order.and_then(|order| order.target).is_some_and(|(to, _)| to == index)
@@ -80,4 +71,20 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What is given out is what is kept, in all and on each device.
+fn check_room(worker: &Worker) -> Result<(), String> {
+    let takes = worker.held.values().map(|held| held.takes).chain(worker.reserved.values().map(|kept| kept.0));
+    let sum = takes.fold(Room::default(), Room::plus);
+    if worker.whole().less(sum) != worker.free() {
+        return Err(format!("I8: {} has {:?}, gave {sum:?} and counts {:?} free", worker.name, worker.whole(), worker.free()));
+    }
+    let mut bays = Bays::of(&worker.inventory);
+    let seats = worker.held.values().filter_map(|held| held.seat).chain(worker.reserved.values().filter_map(|kept| kept.1));
+    seats.for_each(|seat| bays.take(seat));
+    if bays == *worker.bays() {
+        return Ok(());
+    }
+    Err(format!("I8: {} has {bays:?} free on its devices and counts {:?}", worker.name, worker.bays()))
 }

@@ -5,7 +5,9 @@
 //! before it performs the effects that follow from them. Replaying the facts gives the same state.
 
 pub mod adaptive;
+pub mod alerts;
 mod balance;
+mod bottleneck;
 mod config;
 pub mod decision;
 pub mod estimate;
@@ -16,9 +18,11 @@ pub mod heat;
 pub mod invariants;
 pub mod ledger;
 mod operator;
+mod overview;
 pub mod plan;
 pub mod policy;
 pub mod price;
+pub mod pulse;
 pub mod queue;
 pub mod replay;
 mod results;
@@ -30,12 +34,14 @@ pub mod view;
 mod why;
 
 pub use config::Config;
+pub use overview::AtWork;
 
 use adaptive::balancer::AdaptiveLoadBalancer;
 use adaptive::evacuate::evacuate;
 use adaptive::threshold::Limits;
 use plan::{Balance, Move, Policy, View};
-use shared::fact::{Admission, Decision, Fact, Known, StandstillEnd, What};
+use pulse::Pulse;
+use shared::fact::{Admission, Fact, Known, StandstillEnd, What};
 use shared::hardware::Load;
 use shared::id::{AttemptNumber, ClusterId, TaskId};
 use shared::planted;
@@ -117,7 +123,7 @@ pub enum Command {
     /// Change which work a worker receives.
     Admit(String, Admission),
     /// Take in how busy a worker is from another source than itself (F14).
-    Measured(String, Load),
+    Measured(String, Box<Load>),
     /// Take in how long tasks took elsewhere.
     Learn(Vec<Known>),
     /// Move a running task to a worker.
@@ -179,6 +185,7 @@ pub struct Coordinator {
     timers: Timers,
     policy: Box<dyn Policy>,
     balancer: AdaptiveLoadBalancer,
+    pulse: Pulse,
     /// Whether someone asked for the plan that is being made.
     ordered: bool,
     /// Whether something changed since the last plan.
@@ -198,6 +205,7 @@ impl Coordinator {
     pub fn new(config: Config, policy: Box<dyn Policy>) -> Self {
         Self {
             balancer: AdaptiveLoadBalancer::new(config.balancer),
+            pulse: Pulse::default(),
             ordered: false,
             config,
             state: State::default(),
@@ -323,7 +331,7 @@ impl Coordinator {
         let (place, mut moves, mut told) = (effects.len(), 0, Vec::new());
         for proposed in away.into_iter().chain(plan.moves) {
             if plan::check(&self.state, &proposed).is_ok() && self.state.permits(&self.config.balancer, &proposed) {
-                let decided_with = same_decision(&mut told, &proposed);
+                let decided_with = decision::told_before(&mut told, &proposed);
                 self.carry_out(now, proposed, decided_with, effects);
                 moves += 1;
             }
@@ -366,10 +374,11 @@ impl Coordinator {
     }
 
     fn record(&mut self, now: Time, what: What, effects: &mut Vec<Effect>) {
-        let fact = Fact { at: now, what };
+        let fact = Arc::new(Fact { at: now, what });
         self.state.apply(&fact);
         self.balancer.count(&fact.what);
-        effects.push(Effect::Record(Arc::new(fact)));
+        self.pulse.count(&fact, &self.state);
+        effects.push(Effect::Record(fact));
     }
 
     fn check_interval(&self) -> Duration {
@@ -385,15 +394,4 @@ impl Coordinator {
             self.forgiven = now;
         }
     }
-}
-
-/// The task whose lease in the same plan tells of the decision that this lease follows from, where there is one.
-fn same_decision(told: &mut Vec<(Arc<Decision>, TaskId)>, proposed: &Move) -> Option<TaskId> {
-    let Move::Lease { task, decision: Some(decision), .. } = proposed else { return None };
-    // Leases that share a decision mostly follow each other.
-    let before = told.iter().rev().find(|(before, _)| Arc::ptr_eq(before, decision)).map(|(_, task)| *task);
-    if before.is_none() {
-        told.push((decision.clone(), *task));
-    }
-    before
 }

@@ -46,7 +46,7 @@ impl Coordinator {
         let reply = match command {
             Command::Cancel(task) => self.cancel(now, task, effects),
             Command::Admit(worker, admission) => self.admit(now, &worker, admission, effects),
-            Command::Measured(worker, load) => self.measured(now, &worker, load, effects),
+            Command::Measured(worker, load) => self.measured(now, &worker, *load, effects),
             Command::Learn(known) => {
                 self.record(now, What::DurationsKnown { known }, effects);
                 self.changed = true;
@@ -90,7 +90,9 @@ impl Coordinator {
     fn cancel(&mut self, now: Time, id: TaskId, effects: &mut Vec<Effect>) -> Reply {
         let Some(task) = self.state.ledger.get(id) else { return Reply::Unknown(format!("there is no task {id}")) };
         match task.state {
-            TaskState::Done(_, verdict, _) if !planted::bug(27) => return Reply::Conflict(format!("task {id} has ended already: {verdict}")),
+            TaskState::Done(_, verdict, _) if !planted::bug(27) => {
+                return Reply::Conflict(format!("task {id} has ended already: {verdict}"));
+            }
             TaskState::Queued { .. } | TaskState::Done(..) => {
                 let (verdict, failure) = (Verdict::Cancelled, None);
                 self.record(now, What::TaskFinished { task: id, attempt: None, verdict, failure }, effects);

@@ -1,17 +1,19 @@
 //! A policy proposes, the coordinator disposes: what a policy sees, what it may ask for, and the guard that checks it.
 
+mod guard;
+
+pub use guard::check;
+
 use crate::adaptive::threshold::Limits;
 use crate::estimate::{Estimate, Estimates, KindId};
-use crate::fleet::{Fleet, Presence, Room, WorkerIndex};
-use crate::ledger::{Ledger, State as Waiting, Task};
+use crate::fleet::{Bays, Fleet, Presence, Room, WorkerIndex};
+use crate::ledger::{Ledger, Task};
 use crate::queue::{Class, ClassId, Profile, Queue};
 use crate::state::{State, waits};
 use shared::config::BalancerConfig;
 use shared::fact::Decision;
 use shared::hardware::HardwareKind;
 use shared::id::TaskId;
-use shared::planted;
-use shared::task::Work;
 use shared::time::Time;
 use std::sync::Arc;
 
@@ -110,6 +112,7 @@ pub struct View<'a> {
     estimates: &'a Estimates,
     fleet: &'a mut Fleet,
     free: Vec<Room>,
+    bays: Vec<Bays>,
     balance: Balance,
     migrations_left: usize,
 }
@@ -120,7 +123,8 @@ impl<'a> View<'a> {
         let migrations_left = state.migrations_left(config);
         let State { queue, ledger, fleet, estimates, .. } = state;
         let free = fleet.iter().map(|(_, worker)| if worker.admits() { worker.free() } else { Room::default() }).collect();
-        Self { now, config, queue, ledger, estimates, fleet, free, balance, migrations_left }
+        let bays = fleet.iter().map(|(_, worker)| worker.bays().clone()).collect();
+        Self { now, config, queue, ledger, estimates, fleet, free, bays, balance, migrations_left }
     }
 
     /// The time.
@@ -255,7 +259,8 @@ impl<'a> View<'a> {
 
     /// How many tasks of this class `worker` could still take on that hardware.
     pub fn room_for(&self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) -> u32 {
-        self.free[worker.0 as usize].times(self.takes(class, worker, hardware))
+        let takes = self.takes(class, worker, hardware);
+        self.free[worker.0 as usize].times(takes).min(self.bays[worker.0 as usize].times(hardware, takes.gpu_memory_bytes))
     }
 
     /// Counts a task of this class as given to `worker`.
@@ -263,15 +268,8 @@ impl<'a> View<'a> {
         let takes = self.takes(class, worker, hardware);
         let free = &mut self.free[worker.0 as usize];
         *free = free.less(takes);
-    }
-
-    /// Counts a running task as gone from `worker`.
-    pub fn release(&mut self, class: ClassId, worker: WorkerIndex, hardware: HardwareKind) {
-        if self.fleet.get(worker).admits() {
-            let takes = self.takes(class, worker, hardware);
-            let free = &mut self.free[worker.0 as usize];
-            *free = free.plus(takes);
-        }
+        let bays = &mut self.bays[worker.0 as usize];
+        bays.seat(hardware, takes.gpu_memory_bytes).into_iter().for_each(|seat| bays.take(seat));
     }
 
     /// Share of a worker's slots that are free, counting what was proposed, 0 to 1.
@@ -322,8 +320,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// Distinct workers lost under a task that make it a suspect; one more and it is quarantined.
-const SUSPECT_LOSSES: usize = 2;
 /// What a restart costs a task: stopping, starting, reading back what it saved, in seconds.
 pub(crate) const RESTART_S: f64 = 1.0;
 /// How fast saved state is taken to travel, in bytes per second.
@@ -332,81 +328,4 @@ const STATE_BYTES_PER_S: f64 = 50e6;
 /// Seconds it costs to move a running task with its state.
 pub(crate) fn move_cost_s(task: &Task) -> f64 {
     task.spec.state_bytes as f64 / STATE_BYTES_PER_S + RESTART_S
-}
-
-/// Whether a move may happen now; the reason where it may not.
-pub fn check(state: &State, proposed: &Move) -> Result<(), &'static str> {
-    match proposed {
-        Move::Lease { task, to, hardware, .. } => {
-            let task = state.ledger.get(*task).ok_or("there is no such task")?;
-            if !matches!(task.state, Waiting::Queued { .. }) {
-                return Err("the task does not wait");
-            }
-            if is_suspect(task) && state.fleet.get(*to).held.keys().any(|other| state.ledger.get(*other).is_some_and(is_suspect))
-            {
-                return Err("another task that may take workers down runs there");
-            }
-            check_target(state, task, *to, *hardware)
-        }
-        Move::Preempt { task, .. } => check_running(state, *task).map(drop),
-        Move::Migrate { task, to, hardware, .. } => {
-            let task = check_running(state, *task)?;
-            if task.holder() == Some(*to) {
-                return Err("it runs there already");
-            }
-            check_target(state, task, *to, *hardware)
-        }
-        Move::Hedge { task, to, hardware, .. } => {
-            let task = state.ledger.get(*task).ok_or("there is no such task")?;
-            let Waiting::Running(from) = task.state else { return Err("the task does not run") };
-            if task.live().count() > 1 || task.standstill().is_some() {
-                return Err("it is on its way or runs twice already");
-            }
-            if !matches!(task.spec.work, Work::Command(_)) || task.spec.cwd.is_some() {
-                return Err("only a command in a folder of its own may run twice");
-            }
-            if from == *to {
-                return Err("it runs there already");
-            }
-            check_target(state, task, *to, *hardware)
-        }
-    }
-}
-
-/// Whether workers were lost under a task so often that it may be what takes them down. Two such tasks are kept apart, so
-/// that the next loss tells which it is.
-fn is_suspect(task: &Task) -> bool {
-    task.extra.as_ref().is_some_and(|extra| extra.distinct_losses() >= SUSPECT_LOSSES)
-}
-
-/// Whether a running task may be asked for its state.
-fn check_running(state: &State, task: TaskId) -> Result<&Task, &'static str> {
-    let task = state.ledger.get(task).ok_or("there is no such task")?;
-    if !matches!(task.state, Waiting::Running(_)) {
-        return Err("the task does not run");
-    }
-    if !task.can_save() {
-        return Err("it cannot save its state");
-    }
-    let is_moving = task.standstill().is_some() && !planted::bug(10);
-    if is_moving || task.live().count() > 1 || task.is_cancelled() {
-        return Err("it is on its way, runs twice or is being cancelled");
-    }
-    Ok(task)
-}
-
-/// Whether a worker can take a task now.
-fn check_target(state: &State, task: &Task, to: WorkerIndex, hardware: HardwareKind) -> Result<(), &'static str> {
-    let worker = state.fleet.get(to);
-    if !worker.admits() {
-        return Err("the worker takes no work");
-    }
-    let class = state.queue.class(task.class);
-    if !worker.options(class).contains(&hardware) {
-        return Err("the worker cannot run it");
-    }
-    if !worker.free().holds(worker.takes(class.demand, hardware)) {
-        return Err("the worker has no room");
-    }
-    Ok(())
 }

@@ -177,7 +177,7 @@ impl Coordinator {
         let (leases, high) = (self.state.fleet.leases_given(), self.balancer.limits().high);
         let entry = self.state.fleet.get_mut(worker);
         let other_speed = entry.load.speed != heartbeat.load.speed;
-        entry.told_load = heartbeat.load;
+        entry.told_load = (*heartbeat.load).clone();
         self.changed |= entry.measure(&heartbeat.load, high);
         let Some(connection) = entry.presence.connection() else { return };
         effects.push(Effect::Send { connection, message: FromCoordinator::HeartbeatAck { number: heartbeat.number } });
@@ -190,7 +190,7 @@ impl Coordinator {
         let is_due = other_speed || busy_slots > 0 || was_idle.is_none();
         if is_due && slots > 0 {
             entry.sampled = Some((now, busy_slots));
-            let (worker, load) = (entry.name.clone(), heartbeat.load);
+            let (worker, load) = (entry.name.clone(), (*heartbeat.load).clone());
             self.record(now, What::WorkerSampled { worker, load, busy_slots, slots }, effects);
             self.changed |= other_speed;
         }

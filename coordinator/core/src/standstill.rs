@@ -131,12 +131,16 @@ impl Coordinator {
         let (name, connection) = (worker.name.clone(), worker.presence.connection());
         let decision = decision.filter(|_| decided_with.is_none());
         let (task, number) = (id, attempt.number);
-        let leased = What::AttemptLeased { task, attempt: number, worker: name, hardware, hedge, why, decision, decided_with };
+        let waiting = self.state.ledger.get(id).expect("only a task that is there is given away");
+        let takes = worker.takes(self.state.demand(waiting), hardware);
+        let device = worker.bays().seat(hardware, takes.gpu_memory_bytes).map(|seat| seat.device);
+        let leased =
+            What::AttemptLeased { task, attempt: number, worker: name, hardware, device, hedge, why, decision, decided_with };
         self.record(now, leased, effects);
         let task = self.state.ledger.get(id).expect("it was just leased");
         let restore = task.extra.as_ref().and_then(|extra| extra.checkpoint.clone());
         let restore = restore.filter(|_| !planted::bug(19));
-        let start = Start { attempt, spec: task.spec.clone(), hardware, skip: task.settled_tests(), restore };
+        let start = Start { attempt, spec: task.spec.clone(), hardware, device, skip: task.settled_tests(), restore };
         let connection = connection.expect("a worker that admits work is connected");
         effects.push(Effect::Send { connection, message: FromCoordinator::Start(start) });
     }

@@ -107,7 +107,7 @@ impl State {
             What::TaskFinished { task, verdict, failure, .. } => self.finish(*task, TaskState::Done(at, *verdict, *failure)),
             What::WorkerSampled { worker, load, .. } => {
                 let worker = self.worker(worker);
-                self.fleet.get_mut(worker).hear_load(at, *load);
+                self.fleet.get_mut(worker).hear_load(at, load);
             }
             What::BalancerConfigured { .. }
             | What::Planned { .. }

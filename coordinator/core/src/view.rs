@@ -138,12 +138,12 @@ fn worker_view(worker: &Worker, now: Time) -> WorkerView {
         busy_slots: worker.busy_slots(),
         tasks: worker.held.keys().copied().collect(),
         inventory: worker.inventory.clone(),
-        load: worker.told_load,
+        load: worker.told_load.clone(),
         silent_s: now.since(worker.heard).as_secs_f64(),
     }
 }
 
-fn worker_state(presence: Presence) -> WorkerState {
+pub(crate) fn worker_state(presence: Presence) -> WorkerState {
     match presence {
         Presence::Ready(_) => WorkerState::Ready,
         Presence::Joining(_) | Presence::Suspect(_) | Presence::Leaving(_) => WorkerState::Suspect,

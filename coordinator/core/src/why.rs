@@ -88,6 +88,10 @@ impl Coordinator {
             let has = format!("{} MB not promised to other tasks", free.memory_bytes / 1_000_000);
             return (WhyCode::MemoryBusy, says(&format!("{} MB of memory", takes.memory_bytes / 1_000_000), has));
         }
+        if !worker.has_room(takes, hardware) {
+            let has = format!("{} MB free on all of its devices together", free.gpu_memory_bytes / 1_000_000);
+            return (WhyCode::MemoryBusy, says(&format!("{} MB on one device", takes.gpu_memory_bytes / 1_000_000), has));
+        }
         if task.avoid().contains(&at) {
             return (
                 WhyCode::Avoided,

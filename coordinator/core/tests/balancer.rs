@@ -35,7 +35,7 @@ fn by_default() -> BalancerConfig {
 fn beat(bench: &mut Bench, connection: u64, load: Load) {
     let fleet = &bench.coordinator.state().fleet;
     let worker = fleet.by_connection(ConnectionId(connection)).expect("it is connected");
-    let heartbeat = Heartbeat { number: 1, load, holds: fleet.get(worker).digest() };
+    let heartbeat = Heartbeat { number: 1, load: load.into(), holds: fleet.get(worker).digest() };
     bench.say(connection, FromWorker::Heartbeat(heartbeat));
 }
 
@@ -284,7 +284,7 @@ fn foreign_load_stops_new_work_and_its_end_lets_it_come_again() {
     for (foreign, own) in [(busy_with(0.97), busy_with(0.3)), (Load { memory: Some(0.97), ..Load::default() }, Load::default())] {
         let mut bench = bench("fifo", by_default(), &[], Time::ZERO);
         join(&mut bench, 2, 1);
-        (0..2).for_each(|_| beat(&mut bench, 1, foreign));
+        (0..2).for_each(|_| beat(&mut bench, 1, foreign.clone()));
         let ids = bench.submit(vec![spec("x"), spec("y")]);
         let given = start_all(&mut bench);
         assert_eq!(given.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [2], "only the other worker gets work");

@@ -46,7 +46,7 @@ fn live(bench: &mut Bench, seconds: u64, heard: &[u64]) {
     for _ in 0..seconds.div_ceil(5) {
         for connection in heard {
             let load = Load::default();
-            bench.say(*connection, FromWorker::Heartbeat(Heartbeat { number: 1, load, holds: digest_of([]) }));
+            bench.say(*connection, FromWorker::Heartbeat(Heartbeat { number: 1, load: load.into(), holds: digest_of([]) }));
         }
         bench.wait(Duration::from_secs(5));
     }

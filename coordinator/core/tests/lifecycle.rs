@@ -1,6 +1,7 @@
 //! Tasks, attempts, leases and fences, driven by events alone.
 
 mod common;
+mod devices;
 
 use common::{Bench, failed, machine, passed, spec};
 use coordinator_core::{Command, ConnectionId, Event, NewTask, Reply};

@@ -26,7 +26,7 @@ fn replayed(facts: &[Arc<Fact>], question: Question) -> Result<Report, ReplayErr
 fn beat(bench: &mut Bench, connection: u64, load: Load) {
     let fleet = &bench.coordinator.state().fleet;
     let Some(worker) = fleet.by_connection(ConnectionId(connection)) else { return };
-    let heartbeat = Heartbeat { number: 1, load, holds: fleet.get(worker).digest() };
+    let heartbeat = Heartbeat { number: 1, load: load.into(), holds: fleet.get(worker).digest() };
     bench.say(connection, FromWorker::Heartbeat(heartbeat));
 }
 

@@ -1,6 +1,6 @@
 //! The document of the API.
 
-use super::{blobs, facts, logs, status, tasks, workers};
+use super::{blobs, facts, live, logs, metrics, report, status, tasks, workers};
 use axum::Json;
 use utoipa::OpenApi;
 
@@ -30,8 +30,10 @@ use utoipa::OpenApi;
         facts::durations,
         status::status,
         status::config,
-        status::metrics,
-        status::report,
+        metrics::metrics,
+        live::frames,
+        live::alerts,
+        report::report,
         blobs::missing,
         blobs::store,
         blobs::fetch

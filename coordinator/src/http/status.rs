@@ -1,30 +1,57 @@
-//! The whole at a glance: for people, for programs, for Prometheus, as a report.
+//! The whole at a glance.
 
 use super::App;
 use super::error::ApiError;
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{Html, IntoResponse};
-use shared::api::{ConfigView, ErrorBody, Status};
+use coordinator_core::Coordinator;
+use coordinator_core::view::Summary;
+use shared::api::{Bottleneck, ConfigView, LoadBalancerStats, Status};
+use shared::id::TaskId;
+use shared::time::Time;
 
 /// Tasks nobody can run that are named at a time.
 const IMPOSSIBLE_MAX: usize = 100;
+/// Kinds of waiting tasks that are told of at a time.
+const BOTTLENECKS_MAX: usize = 12;
 
 /// Counts by state, workers, and what is wrong.
 #[utoipa::path(get, path = "/status", responses((status = 200, body = Status)))]
 pub async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
-    Ok(Json(gather(&app).await?))
+    Ok(Json(compose(&app, app.core.read(Glance::of).await?)))
 }
 
-async fn gather(app: &App) -> Result<Status, ApiError> {
-    let look = |core: &coordinator_core::Coordinator, now: shared::time::Time| {
-        let policy = core.policy().to_owned();
-        (core.summary(), core.impossible(IMPOSSIBLE_MAX), policy, core.load_balancer_stats(), now.seconds())
-    };
-    let (summary, impossible, policy, balancer, now_s) = app.core.read(look).await?;
+/// What the core knows of a status.
+#[derive(Debug)]
+pub struct Glance {
+    /// Seconds since the run began.
+    pub now_s: f64,
+    summary: Summary,
+    impossible: Vec<TaskId>,
+    bottlenecks: Vec<Bottleneck>,
+    policy: String,
+    balancer: LoadBalancerStats,
+}
+
+impl Glance {
+    /// What it knows at `now`.
+    pub fn of(core: &Coordinator, now: Time) -> Self {
+        Self {
+            now_s: now.seconds(),
+            summary: core.summary(),
+            impossible: core.impossible(IMPOSSIBLE_MAX),
+            bottlenecks: core.bottlenecks(now, BOTTLENECKS_MAX),
+            policy: core.policy().to_owned(),
+            balancer: core.load_balancer_stats(),
+        }
+    }
+}
+
+/// The whole status, with what the shell knows.
+pub fn compose(app: &App, glance: Glance) -> Status {
+    let Glance { now_s, summary, impossible, bottlenecks, policy, balancer } = glance;
     let (facts_recorded, database_problem) = app.recording.state();
-    Ok(Status {
+    Status {
         version: env!("CARGO_PKG_VERSION").into(),
         cluster: app.sessions.cluster.to_string(),
         epoch: app.sessions.epoch.0,
@@ -35,13 +62,21 @@ async fn gather(app: &App) -> Result<Status, ApiError> {
         slots: summary.slots,
         busy_slots: summary.busy_slots,
         impossible,
+        bottlenecks,
         policy,
         balancer,
         facts: *app.durable.borrow(),
         facts_recorded,
         database_problem,
         log_problem: app.health.problem(),
-    })
+    }
+}
+
+/// The status that was told last, while the core cannot tell another, with what the shell knows now.
+pub fn stalled(app: &App, last: &Status) -> Status {
+    let (facts_recorded, database_problem) = app.recording.state();
+    let (now_s, log_problem) = (app.core.clock.now().seconds(), app.health.problem());
+    Status { now_s, facts_recorded, database_problem, log_problem, ..last.clone() }
 }
 
 /// How the coordinator was started, with its defaults.
@@ -55,50 +90,4 @@ pub async fn config(State(app): State<App>) -> Result<Json<ConfigView>, ApiError
         policy,
         balancer: settings.balancer,
     }))
-}
-
-/// The figures of the status for Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
-pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    let status = gather(&app).await?;
-    let mut text = String::new();
-    let mut family = |name: &str, help: &str, kind: &str, rows: Vec<(String, f64)>| {
-        text.push_str(&format!("# HELP evenkeel_{name} {help}\n# TYPE evenkeel_{name} {kind}\n"));
-        rows.into_iter().for_each(|(labels, value)| text.push_str(&format!("evenkeel_{name}{labels} {value}\n")));
-    };
-    let by = |label: &str, counts: &std::collections::BTreeMap<String, u64>| {
-        counts.iter().map(|(name, count)| (format!("{{{label}=\"{name}\"}}"), *count as f64)).collect::<Vec<_>>()
-    };
-    let one = |value: u64| vec![(String::new(), value as f64)];
-    family("tasks", "Tasks by state.", "gauge", by("state", &status.tasks));
-    family("verdicts_total", "Verdicts given.", "counter", by("verdict", &status.verdicts));
-    family("workers", "Workers by state.", "gauge", by("state", &status.workers));
-    family("slots", "Slots of workers that are connected.", "gauge", one(status.slots));
-    family("slots_busy", "Slots in use.", "gauge", one(status.busy_slots));
-    family(
-        "tasks_impossible",
-        "Waiting tasks that no registered worker could run.",
-        "gauge",
-        one(status.impossible.len() as u64),
-    );
-    family("facts_total", "Facts on disk.", "counter", one(status.facts));
-    family("log_commits_total", "Commits to the log since the coordinator started.", "counter", one(app.health.commits()));
-    if let Some(recorded) = status.facts_recorded {
-        family("facts_recorded_total", "Facts in the metrics database.", "counter", one(recorded));
-    }
-    family("log_writable", "Whether the log can be written.", "gauge", one(u64::from(status.log_problem.is_none())));
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
-}
-
-/// The report of all that was recorded, as one HTML page.
-#[utoipa::path(get, path = "/api/report", responses((status = 200, body = String, content_type = "text/html"),
-    (status = 503, body = ErrorBody)))]
-pub async fn report(State(app): State<App>) -> Result<Html<String>, ApiError> {
-    let draw = move || {
-        let database = app.reports.lock().map_err(|_| "an earlier report panicked".to_string())?;
-        let database = database.as_ref().ok_or("the metrics database is not open at the moment")?;
-        reports::html(database).map_err(|error| error.to_string())
-    };
-    let drawn = tokio::task::spawn_blocking(draw).await.map_err(ApiError::internal)?;
-    drawn.map(Html).map_err(|what| ApiError::unavailable(what, "look at GET /status for the metrics database's problem"))
 }

@@ -42,7 +42,7 @@ pub async fn uncordon(State(app): State<App>, Path(name): Path<String>) -> Resul
 #[utoipa::path(post, path = "/api/workers/{name}/metrics", params(("name" = String, Path)), request_body = Load, responses(
     (status = 202, description = "done"), (status = 404, body = ErrorBody)))]
 pub async fn measured(State(app): State<App>, Path(name): Path<String>, Json(load): Json<Load>) -> Result<StatusCode, ApiError> {
-    order(&app, Command::Measured(name, load)).await
+    order(&app, Command::Measured(name, Box::new(load))).await
 }
 
 #[derive(Debug, Deserialize)]

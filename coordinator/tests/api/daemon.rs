@@ -14,11 +14,23 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start(folder: &Path, more: &[&str]) -> Self {
+        Self::start_as(command(folder), folder, more)
+    }
+
+    /// One that can write no file beyond so many blocks of 512 bytes: to it the disk is full.
+    pub fn start_limited(folder: &Path, blocks: u32) -> Self {
+        let mut limited = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        limited.args(["-c", &script, env!("CARGO_BIN_EXE_coordinator")]).current_dir(folder);
+        limited.env_remove("EVENKEEL_TOKEN").env("RUST_LOG", "warn").stdin(Stdio::null());
+        Self::start_as(limited, folder, &[])
+    }
+
+    fn start_as(mut command: Command, folder: &Path, more: &[&str]) -> Self {
         let announce = folder.join("url");
         if announce.exists() {
             std::fs::remove_file(&announce).expect("an old address can be removed");
         }
-        let mut command = command(folder);
         command.args(["--port", "0", "--announce"]).arg(&announce).args(more);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
         let deadline = Instant::now() + LIMIT;

@@ -2,6 +2,9 @@
 
 mod daemon;
 mod database;
+mod live;
+mod report;
 mod salvage;
 mod start;
+mod traces;
 mod wire;

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(daemon: &Daemon) -> Socket {
     let mut request = daemon.worker_url().into_client_request().expect("an address");
@@ -18,13 +18,13 @@ async fn connect(daemon: &Daemon) -> Socket {
     tokio_tungstenite::connect_async(request).await.expect("it accepts sockets").0
 }
 
-async fn say(socket: &mut Socket, seq: u64, message: Value) {
+pub async fn say(socket: &mut Socket, seq: u64, message: Value) {
     let frame = json!({"seq": seq, "ack": 0, "messages": [message]}).to_string();
     socket.send(Message::text(frame)).await.expect("the socket is open");
 }
 
 /// The next message, or nothing when the socket was closed.
-async fn hear(socket: &mut Socket) -> Option<Value> {
+pub async fn hear(socket: &mut Socket) -> Option<Value> {
     loop {
         match tokio::time::timeout(LIMIT, socket.next()).await.expect("an answer in time") {
             Some(Ok(Message::Text(text))) => {
@@ -43,7 +43,7 @@ fn hello(name: &str, id: u8) -> Value {
 }
 
 /// A worker that has joined and told that it has one slot.
-async fn join(daemon: &Daemon, name: &str, id: u8) -> Socket {
+pub async fn join(daemon: &Daemon, name: &str, id: u8) -> Socket {
     let mut socket = connect(daemon).await;
     say(&mut socket, 1, hello(name, id)).await;
     assert!(hear(&mut socket).await.expect("a challenge")["challenge"]["nonce"].is_string());

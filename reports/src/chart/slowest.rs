@@ -3,7 +3,8 @@
 use super::{Chart, WIDTH};
 use crate::drawing::{Anchor, Colour, Drawing, Panel, fitted};
 use crate::figures::Figures;
-use crate::text::duration;
+use crate::metric::Metric;
+use crate::text::{duration, plural};
 
 const NAME_WIDTH: f64 = 430.0;
 const ROW: f64 = 24.0;
@@ -37,11 +38,18 @@ pub fn chart(figures: &Figures) -> Option<Chart> {
         } else {
             x(row.mean_s)
         };
+        let hint = format!(
+            "{}: mean {}, longest {}, {}",
+            row.name,
+            duration(row.mean_s),
+            duration(row.max_s),
+            plural(row.times, "time")
+        );
+        drawing.hint((0.0, middle - ROW / 2.0), (WIDTH, ROW), hint);
         drawing.text((end + 8.0, middle), words, Anchor::Start, Colour::Ink);
     }
     Some(Chart {
-        name: "slowest",
-        title: "What took longest",
+        metric: Metric::Slowest,
         caption: "Mean seconds of the tests, and of the tasks that are not part of a suite, over all times they ran here; for \
                   those that ran more than once a mark shows the longest time."
             .into(),

@@ -1,11 +1,12 @@
 //! Who did what when: one row per worker, one bar per attempt.
 
-use super::{Chart, WIDTH, worker_rows};
+use super::{Chart, NAMES_WIDTH as LEFT, WIDTH, worker_rows};
 use crate::drawing::{Anchor, Colour, Drawing, Panel, fitted};
 use crate::figures::{Figures, TIMELINE_BARS_MAX};
+use crate::metric::Metric;
+use crate::text::{duration, percent};
 use benchmark_db::AttemptRow;
 
-const LEFT: f64 = 150.0;
 const TOP: f64 = 44.0;
 
 /// What a bar's colour says.
@@ -25,22 +26,21 @@ pub fn chart(figures: &Figures) -> Option<Chart> {
     if names.is_empty() || figures.attempts.as_ref().is_some_and(Vec::is_empty) {
         return None;
     }
-    let name = "timeline";
-    let title = "Who ran what, when";
+    let metric = Metric::Timeline;
     let Some(attempts) = &figures.attempts else {
         let drawing = by_share(figures, &names)?;
         let caption = format!(
             "Each row is a worker; the height of a column is the share of its slots that were busy in that piece of time. \
              There are more than {TIMELINE_BARS_MAX} attempts, too many to draw one by one.{note}"
         );
-        return Some(Chart { name, title, caption, drawing });
+        return Some(Chart { metric, caption, drawing });
     };
     let drawing = by_attempt(attempts, from, figures.summary.to_s, &names);
     let caption = format!(
         "Each bar is an attempt, from the start of its process to its end, in the row of its worker; time begins at the first \
          submit. Bars above each other ran at the same time.{note}"
     );
-    Some(Chart { name, title, caption, drawing })
+    Some(Chart { metric, caption, drawing })
 }
 
 fn by_attempt(attempts: &[AttemptRow], from: f64, to: Option<f64>, names: &[&str]) -> Drawing {
@@ -71,7 +71,9 @@ fn by_attempt(attempts: &[AttemptRow], from: f64, to: Option<f64>, names: &[&str
             let end = panel.left + panel.width() * (attempt.stopped_s.unwrap_or(last) - from) / longest;
             // A bar a little short of its end keeps two in a row apart; none vanishes.
             let width = (end - x - 0.6).max(0.8);
-            drawing.rect((x, y + *at as f64 * lane + gap / 2.0), (width, lane - gap), outcome(attempt), 1.0);
+            let place = ((x, y + *at as f64 * lane + gap / 2.0), (width, lane - gap));
+            drawing.rect(place.0, place.1, outcome(attempt), 1.0);
+            drawing.hint(place.0, place.1, words(attempt, from));
         }
         y += height + 6.0;
     }
@@ -95,6 +97,7 @@ fn by_share(figures: &Figures, names: &[&str]) -> Option<Drawing> {
             let x = panel.left + panel.width() * (share.from_s - from) / longest;
             let width = panel.width() * (share.to_s - share.from_s) / longest;
             drawing.rect((x, y + height * (1.0 - busy)), (width, height * busy), Colour::Main, 1.0);
+            drawing.hint((x, y), (width, height), format!("{name} · {}: {} busy", duration(share.from_s - from), percent(busy)));
         }
     }
     drawing.time_axis(panel, longest);
@@ -122,6 +125,16 @@ impl<'a> Lanes<'a> {
         }
         Self { bars, count: free_from.len() }
     }
+}
+
+/// What a bar says.
+fn words(attempt: &AttemptRow, from: f64) -> String {
+    let begins = duration((attempt.started_s - from).max(0.0));
+    let ran = attempt
+        .stopped_s
+        .map_or_else(|| "still runs".to_owned(), |stopped| format!("ran {}", duration(stopped - attempt.started_s)));
+    let outcome = LEGEND.iter().find(|(colour, _)| *colour == outcome(attempt)).map_or("", |(_, meaning)| *meaning);
+    format!("task {}, attempt {} · {} · at {begins}, {ran} · {outcome}", attempt.task, attempt.ordinal, attempt.worker)
 }
 
 /// High enough to see, low enough that the figure fits a screen or two.

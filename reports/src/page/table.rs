@@ -1,7 +1,8 @@
 //! The tables of the page. Each is left out where it would be empty.
 
+use crate::advice;
 use crate::figures::{FAILURES_MAX, Figures};
-use crate::text::{UNKNOWN, count, duration, escape, or_unknown, percent, plural};
+use crate::text::{UNKNOWN, count, duration, energy, escape, or_unknown, percent, plural};
 use std::fmt::Write;
 
 /// More of a message than this is left to the log.
@@ -12,6 +13,71 @@ const OPEN_MESSAGES_MAX: usize = 10;
 
 /// A column: its title, and whether it holds numbers.
 type Column = (&'static str, bool);
+
+/// What to do about what was found, with its evidence.
+pub fn advice(figures: &Figures) -> String {
+    let items = advice::of(figures)
+        .into_iter()
+        .map(|advice| format!("<li>{}<br><code>{}</code></li>\n", with_code(&advice.sentence), escape(&advice.query)));
+    let items: String = items.collect();
+    if items.is_empty() {
+        return String::new();
+    }
+    format!("<section>\n<h2>Recommendations</h2>\n<ul class=\"advice\">\n{items}</ul>\n</section>\n")
+}
+
+/// Text in which what stands between backquotes is a command.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(at, part)| {
+        let part = escape(part);
+        if at % 2 == 1 { format!("<code>{part}</code>") } else { part }
+    });
+    parts.collect()
+}
+
+/// The published key figures.
+pub fn kpis(figures: &Figures) -> String {
+    let kpis = &figures.kpis;
+    let number = |figure: Option<f64>| or_unknown(figure, |figure| format!("{figure:.4}"));
+    let rows = [
+        (
+            "Throughput",
+            or_unknown(kpis.throughput_per_s, |rate| format!("{rate:.2} tasks/s")),
+            "tasks that passed or failed, per second of the makespan",
+        ),
+        ("Average latency", or_unknown(kpis.average_latency_s, duration), "mean flow: submit to verdict"),
+        (
+            "Load balance efficiency",
+            number(kpis.load_balance_efficiency),
+            "1 / (1 + variance) of the number of tasks per worker; on unlike machines equal numbers are not the aim",
+        ),
+        ("Ideal tasks per worker", or_unknown(kpis.ideal_tasks_per_worker, |tasks| format!("{tasks:.1}")), "tasks / workers"),
+        (
+            "Load distribution variance",
+            number(kpis.load_distribution_variance),
+            "variance of the workers' utilization, 0 to 0.25",
+        ),
+        ("Task migration rate", number(kpis.task_migration_rate), "moves that arrived, per task that started"),
+        ("Queue latency", or_unknown(kpis.mean_queue_latency_s, duration), "mean wait: submit to the first start of a process"),
+        ("Queue latency, p95", or_unknown(kpis.p95_queue_latency_s, duration), "95 of 100 tasks waited at most so long"),
+        (
+            "Utilization efficiency",
+            or_unknown(kpis.utilization_efficiency, percent),
+            "slot-seconds whose result counted / slot-seconds that were there",
+        ),
+        ("Fairness index", number(kpis.fairness_index), "Jain's index over owners: 1 is even"),
+        (
+            "Energy per passed task",
+            or_unknown(kpis.joules_per_passed_task, energy),
+            "of the whole fleet; only where every worker tells or declares what it draws",
+        ),
+    ];
+    let columns = [("Figure", false), ("Value", true), ("Definition", false)];
+    let rows = rows.into_iter().map(|(name, value, definition)| {
+        format!("<td class=\"name\">{name}</td><td class=\"number\">{}</td><td>{}</td>", escape(&value), escape(definition))
+    });
+    table("Key figures", "Each is defined once, in the view kpis of the database.", &columns, rows)
+}
 
 /// What did not pass, with what it said.
 pub fn failures(figures: &Figures) -> String {
@@ -84,8 +150,12 @@ pub fn workers(figures: &Figures) -> String {
         ("Lost", true),
         ("Moved away", true),
         ("Waste", true),
+        ("Hardware", false),
     ];
     let rows = figures.workers.iter().map(|row| {
+        let machine = figures.machines.iter().find(|machine| machine.worker == row.worker);
+        let hardware = machine.map_or(UNKNOWN, |machine| &machine.hardware);
+        let simulated = if machine.is_some_and(|machine| machine.is_simulated) { " (simulated)" } else { "" };
         let numbers = [
             or_unknown(row.slots, |slots| format!("{slots:.0}")),
             or_unknown(row.utilization, percent),
@@ -97,7 +167,8 @@ pub fn workers(figures: &Figures) -> String {
             count(row.moved_away),
             duration(row.waste_slot_s),
         ];
-        format!("<td class=\"name\">{}</td>{}", escape(&row.worker), cells(&numbers))
+        let (name, hardware) = (escape(&row.worker), escape(hardware));
+        format!("<td class=\"name\">{name}</td>{}<td>{hardware}{simulated}</td>", cells(&numbers))
     });
     table("", "", &columns, rows)
 }

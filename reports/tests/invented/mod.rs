@@ -1,8 +1,8 @@
 //! An invented run that looks like a real one: unlike machines, a lost worker, a migration, failures and flaky tests.
 //! Nothing here was measured.
 
-use shared::fact::{Fact, StopReason, What};
-use shared::hardware::{HardwareKind, Inventory};
+use shared::fact::{Fact, LoadForecast, StandstillEnd, StopReason, What};
+use shared::hardware::{Device, HardwareKind, Inventory, Load, Power, ProbeLevel};
 use shared::id::{AttemptNumber, ClusterId, Epoch, Session, TaskId, WorkerId};
 use shared::outcome::{Failure, TestOutcome, Usage, Verdict};
 use shared::task::{Chunk, Framework, TaskSpec, Work};
@@ -73,7 +73,12 @@ impl Run {
             let (worker, slots) = (self.workers[n].name.clone(), self.workers[n].free_from.len() as u32);
             let (id, session) = (WorkerId([n as u8; 16]), Session(n as u64));
             self.add(0.5, What::WorkerJoined { worker: worker.clone(), id, session });
-            self.add(0.5, What::WorkerDescribed { worker, inventory: Inventory { slots, cores: slots, ..Inventory::default() } });
+            // One of three has no sensors and says nothing of what it draws.
+            let power = (n % 3 != 0).then_some(Power { idle_w: 40.0, busy_w: 220.0 });
+            let throttle_c = (n % 3 == 1).then_some(70.0);
+            let devices = vec![Device { throttle_c, ..Device::of_kind(HardwareKind::Cpu, ProbeLevel::Executed) }];
+            let inventory = Inventory { slots, cores: slots, power, devices, ..Inventory::default() };
+            self.add(0.5, What::WorkerDescribed { worker, inventory });
         }
     }
 
@@ -91,7 +96,12 @@ impl Run {
         };
         self.add(submitted, What::TaskQueued { task: TaskId(task), spec: spec.into(), key: None });
         let seconds = 0.8 + 14.0 * self.random().powi(3);
-        let fate = if task == 1 { 0.5 } else { self.random() };
+        // The first passes and the second moves, however few there are.
+        let fate = match task {
+            1 => 0.5,
+            2 => 0.07,
+            _ => self.random(),
+        };
         let mut ordinal = 1;
         let mut ready = submitted;
         let mut progress = 0.0;
@@ -102,6 +112,7 @@ impl Run {
             ordinal += 1;
         } else if fate < 0.1 {
             (ready, _) = self.attempt((task, ordinal), ready, (0.0, 0.6), seconds, (StopReason::Migrated, None));
+            self.moved((task, ordinal), ready, seconds);
             (ordinal, progress) = (ordinal + 1, 0.6);
         } else if fate < 0.16 {
             let failed = (StopReason::Finished, Some(Failure::Test));
@@ -115,6 +126,11 @@ impl Run {
         let failure = fails.then_some(Failure::Test);
         let (end, from) = self.attempt((task, ordinal), ready, (progress, 1.0), seconds, (StopReason::Finished, failure));
         self.tests((task, ordinal), (from, end), tests, fails);
+        if progress > 0.0 {
+            let (task, predicted_gain_s) = (TaskId(task), 0.3 * seconds);
+            let realised_gain_s = predicted_gain_s * (3.0 * self.random() - 1.0);
+            self.add(end, What::MigrationJudged { task, predicted_gain_s, realised_gain_s });
+        }
         let verdict = if fails { Verdict::Failed } else { Verdict::Passed };
         self.add(end, What::TaskFinished { task: TaskId(task), attempt: Some(number(ordinal)), verdict, failure });
     }
@@ -145,6 +161,7 @@ impl Run {
                 attempt,
                 worker: worker.clone(),
                 hardware: HardwareKind::Cpu,
+                device: None,
                 hedge: false,
                 why: "free first".into(),
                 decision: None,
@@ -171,6 +188,23 @@ impl Run {
         (end, start)
     }
 
+    /// The order that stopped an attempt, and that it was followed.
+    fn moved(&mut self, (task, ordinal): (u64, u32), stopped: f64, seconds: f64) {
+        let (task, attempt) = (TaskId(task), number(ordinal));
+        let Some(from) = self.facts.iter().rev().find_map(|fact| match &fact.what {
+            What::AttemptStopped { task: of, worker, .. } if *of == task => Some(worker.clone()),
+            _ => None,
+        }) else {
+            return;
+        };
+        let to = self.workers[(task.0 as usize + 1) % self.workers.len()].name.clone();
+        let (hardware, why) = (HardwareKind::Cpu, "it ends sooner there".into());
+        let (predicted_gain_s, cost_s) = (0.3 * seconds, 0.2 + 3.0 * self.random().powi(3));
+        let migration = What::Migration { task, attempt, from, to, hardware, why, predicted_gain_s, cost_s, decision: None };
+        self.add(stopped - 0.05, migration);
+        self.add(stopped, What::StandstillEnded { task, attempt, end: StandstillEnd::Followed, why: "it moved".into() });
+    }
+
     fn tests(&mut self, (task, ordinal): (u64, u32), (from, to): (f64, f64), tests: u32, fails: bool) {
         for index in 0..tests {
             let outcome = match (index, fails) {
@@ -188,7 +222,8 @@ impl Run {
         }
     }
 
-    /// The balancer looks every two seconds; its thresholds follow the load a little.
+    /// The balancer looks every two seconds; its thresholds follow the load a little. One worker has a thermometer, and one
+    /// of the others a meter.
     fn samples(&mut self) {
         let end = self.workers.iter().flat_map(|worker| worker.free_from.iter().copied()).fold(0.0, f64::max);
         let looks = ((end / 2.0) as u32).min(2000);
@@ -198,10 +233,26 @@ impl Run {
             let (high, low) = (0.85 - 0.05 * share, 0.2 + 0.04 * share);
             let imbalance = 0.1 + 0.3 * share * self.random();
             let workers = self.workers.len() as u32;
-            self.add(
-                1.0 + share * end,
-                What::LoadSampled { load, imbalance, high, low, workers, forecast: None, accuracy: None },
-            );
+            let foreseen = (load + 0.1 * self.random() - 0.05).min(1.0);
+            let (window_s, imbalance_then) = (6.0, imbalance);
+            let bounds = ((foreseen - 0.08).max(0.0), (foreseen + 0.08).min(1.0));
+            let forecast = LoadForecast {
+                window_s,
+                load: foreseen,
+                low: bounds.0,
+                high: bounds.1,
+                confidence: 0.84,
+                imbalance: imbalance_then,
+            };
+            let (forecast, accuracy) = (Some(forecast), (look > 3).then_some(0.9));
+            self.add(1.0 + share * end, What::LoadSampled { load, imbalance, high, low, workers, forecast, accuracy });
+            for n in 0..self.workers.len() {
+                let temperature_c = (n % 3 == 1).then_some(35.0 + 50.0 * share.min(0.8) * load);
+                let power_w = (n % 3 == 2).then_some(60.0 + 200.0 * load);
+                let load = Load { temperature_c, power_w, ..Load::default() };
+                let (worker, slots) = (self.workers[n].name.clone(), self.workers[n].free_from.len() as u32);
+                self.add(1.0 + share * end, What::WorkerSampled { worker, load, busy_slots: slots, slots });
+            }
         }
     }
 }

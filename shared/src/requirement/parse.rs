@@ -151,7 +151,8 @@ fn value(name: &Name, text: &str) -> Result<Value, String> {
     }
 }
 
-fn bytes(text: &str) -> Result<u64, String> {
+/// The bytes in a size such as `512MB`, `16GB` or `16GiB`; else what is wrong with it.
+pub fn bytes(text: &str) -> Result<u64, String> {
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit: f64 = match unit.to_ascii_lowercase().as_str() {

@@ -50,10 +50,7 @@ impl Request {
 
     /// Its tasks; the same, however often it is repeated.
     pub fn tasks(self, seed: u64) -> Vec<NewTask> {
-        let task = |number: u64| NewTask {
-            spec: Arc::new(tasks::spec(seed, number)),
-            key: Some(format!("k{number}").into()),
-        };
+        let task = |number: u64| NewTask { spec: Arc::new(tasks::spec(seed, number)), key: Some(format!("k{number}").into()) };
         self.numbers().map(task).collect()
     }
 }
@@ -91,7 +88,7 @@ impl Clients {
             65..85 => Command::Admit(worker, Admission::Open),
             85..90 => Command::Rebalance,
             90..93 => Command::UsePolicy((*chance.pick(&["adaptive", "fifo", "seed_v1", "work_stealing"])).into()),
-            93..97 => Command::Measured(worker, Load { cpu: Some(chance.share()), ..Load::default() }),
+            93..97 => Command::Measured(worker, Box::new(Load { cpu: Some(chance.share()), ..Load::default() })),
             _ => {
                 let (kind, hardware) = ("long".into(), HardwareKind::Cpu);
                 Command::Learn(vec![Known { kind, hardware, seconds: 60.0 + 100.0 * chance.share(), times: 3 }])

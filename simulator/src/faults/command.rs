@@ -98,7 +98,10 @@ fn run_one(args: &ChaosArgs, seed: u64) -> Result<ExitCode, SimError> {
     }
     let Some(violation) = &story.violation else {
         let (events, tasks, attempts) = (story.events, story.tasks, story.attempts);
-        print(&format!("seed {seed}: all holds; {events} events, {tasks} tasks, {attempts} attempts, hash {:016x}\n", story.hash))?;
+        print(&format!(
+            "seed {seed}: all holds; {events} events, {tasks} tasks, {attempts} attempts, hash {:016x}\n",
+            story.hash
+        ))?;
         return Ok(ExitCode::SUCCESS);
     };
     print(&told(&story, violation, args.hours, !args.trace))?;
@@ -108,7 +111,8 @@ fn run_one(args: &ChaosArgs, seed: u64) -> Result<ExitCode, SimError> {
 /// A violation, with what happened last and the command that shows it again.
 fn told(story: &Story, violation: &Violation, hours: f64, with_lines: bool) -> String {
     let from = story.lines.len().saturating_sub(LINES);
-    let last: String = if with_lines { story.lines[from..].iter().map(|line| format!("  {line}\n")).collect() } else { String::new() };
+    let last: String =
+        if with_lines { story.lines[from..].iter().map(|line| format!("  {line}\n")).collect() } else { String::new() };
     format!(
         "{last}seed {}: {} does not hold {:.6} s into the run: {}\nall of it: test-harness chaos --seed {} --hours {hours} --trace\n",
         story.seed,

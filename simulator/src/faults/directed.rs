@@ -124,7 +124,15 @@ impl Bench {
         let work = Work::Command(vec!["steady".into()]);
         let spec = TaskSpec { checkpointable: true, kind: STEADY.into(), ..TaskSpec::new(format!("steady {number}"), work) };
         let task = NewTask { spec: Arc::new(spec), key: Some(format!("k{number}").into()) };
-        self.farm.ask(Input::Submit(Request::one(number), vec![task]));
+        let request = Request::one(number);
+        // Who hears nothing asks again.
+        for _ in 0..10 {
+            self.farm.ask(Input::Submit(request, vec![task.clone()]));
+            let until = self.farm.around.now + Duration::from_secs(5);
+            if self.farm.run_until_so(until, |farm| farm.around.witness.is_answered(request)) {
+                break;
+            }
+        }
         TaskId(number + 1)
     }
 

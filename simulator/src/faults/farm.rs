@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// How long after the last trouble every task must have its verdict.
 const PROGRESS_MAX: Duration = Duration::from_secs(4 * 3600);
-/// How long after the last trouble attempts that nobody wants may be live.
-const CANCEL_MAX: Duration = Duration::from_secs(120);
 /// How long after the last verdict nothing may be left.
 const QUIET_MAX: Duration = Duration::from_secs(300);
 /// More happenings than this at one time are a farm that runs on the spot.
@@ -265,11 +263,11 @@ impl Farm {
     /// Someone starts a coordinator from a backup that is older than what every worker has obeyed.
     pub fn serve_old_backup(&mut self, chance: &mut Chance) {
         let seen = self.stations.iter().map(Station::epoch_seen).min().map_or(0, |epoch| epoch.0);
-        let starts = self.center.disk.facts.iter().enumerate().filter_map(|(at, fact)| match &fact.what {
+        let mut starts = self.center.disk.facts.iter().enumerate().filter_map(|(at, fact)| match &fact.what {
             What::CoordinatorStarted { epoch, .. } if epoch.0 + 1 < seen => Some(at),
             _ => None,
         });
-        let (Some(until), None, true) = (starts.last(), &self.shelf, self.center.is_alive()) else { return };
+        let (Some(until), None, true) = (starts.next_back(), &self.shelf, self.center.is_alive()) else { return };
         self.center.die(&mut self.around, Death::Killed);
         let facts = self.center.disk.facts[..until].to_vec();
         let backup = LogDisk { facts, ..LogDisk::default() };
@@ -319,17 +317,13 @@ impl Farm {
         for at in 0..self.stations.len() {
             self.ask(Input::Operate(Command::Admit(self.stations[at].name().into(), Admission::Open)));
         }
-        self.run_until(self.around.now + CANCEL_MAX);
-        if let Some(task) = self.around.witness.history.lingers() {
-            let what = format!("task {task} was cancelled, or has its verdict, and an attempt of it is live 2 min after the last trouble");
-            self.around.witness.accuse(self.around.now, "I19", what);
-        }
         let until = self.around.now + PROGRESS_MAX;
         let has_ended = self.run_until_so(until, |farm| farm.around.witness.open_tasks().is_empty());
         if !has_ended {
             let open = self.around.witness.open_tasks();
             let now = self.around.now;
-            let what = format!("{} tasks have no verdict 4 h after the last trouble, task {:?} among them", open.len(), open.first());
+            let what =
+                format!("{} tasks have no verdict 4 h after the last trouble, task {:?} among them", open.len(), open.first());
             return self.around.witness.accuse(now, "I17", what);
         }
         let until = self.around.now + QUIET_MAX;
@@ -343,14 +337,18 @@ impl Farm {
         let holds_nothing = |core: &coordinator_core::Coordinator| {
             core.state().fleet.iter().all(|(_, worker)| worker.held.is_empty() && worker.reserved.is_empty())
         };
-        self.center.core().is_some_and(holds_nothing) && self.stations.iter().all(Station::is_quiet)
+        self.center.core().is_some_and(holds_nothing)
+            && self.stations.iter().all(Station::is_quiet)
             && self.around.witness.is_quiet()
     }
 
     fn what_is_left(&self) -> String {
-        let left = self.center.core().into_iter().flat_map(|core| core.state().fleet.iter()).map(|(_, worker)| {
-            format!("{} holds {:?} and keeps room for {:?}", worker.name, worker.held, worker.reserved)
-        });
+        let left = self
+            .center
+            .core()
+            .into_iter()
+            .flat_map(|core| core.state().fleet.iter())
+            .map(|(_, worker)| format!("{} holds {:?} and keeps room for {:?}", worker.name, worker.held, worker.reserved));
         let own = self.stations.iter().filter(|station| !station.is_quiet()).map(Station::what_is_left);
         format!("all tasks have their verdict, and 5 min later: {}", left.chain(own).collect::<Vec<_>>().join("; "))
     }

@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub const BUGS: &[(u8, &str)] = &[
     (1, "coordinator shell: effects do not wait for the disk"),
     (2, "coordinator shell: a gap in the frames of a worker is passed over"),
-    (3, "coordinator: anyone may speak about an attempt, whoever holds it"),
+    (3, "coordinator: a result counts for the newest attempt of its task, whichever it names and whoever brings it"),
     (4, "coordinator shell: a commit that failed counts as done"),
     (5, "coordinator: an attempt counts as ended when a second result of it comes"),
     (6, "worker: the lease runs from when the heartbeat was answered, not from when it was sent"),

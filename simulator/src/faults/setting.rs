@@ -60,10 +60,7 @@ impl Setting {
         // Each seed leaves some troubles out: what hides behind a frequent one shows where that one is missing.
         let mut troubles: Vec<(Trouble, f64)> = Trouble::ALL.into_iter().map(|one| (one, 0.2 + chance.share())).collect();
         troubles.retain(|_| chance.hits(0.6));
-        let config = Config {
-            open_tasks_max: if chance.hits(0.2) { 30 } else { 10_000 },
-            ..Config::default()
-        };
+        let config = Config { open_tasks_max: if chance.hits(0.2) { 30 } else { 10_000 }, ..Config::default() };
         Self {
             seed,
             hours,

@@ -4,8 +4,6 @@
 mod daemon;
 mod runner;
 
-pub use runner::content;
-
 use super::around::{Around, Happening, StationAlarm};
 use super::center::Death;
 use super::dial::Dial;
@@ -68,13 +66,7 @@ impl Station {
         Self {
             index,
             name: format!("w{index}"),
-            machine: Inventory {
-                slots,
-                cores: slots,
-                memory_bytes: 8_000_000_000,
-                devices: vec![cpu],
-                ..Inventory::default()
-            },
+            machine: Inventory { slots, cores: slots, memory_bytes: 8_000_000_000, devices: vec![cpu], ..Inventory::default() },
             dial: Dial::new(Time::ZERO, Time::ZERO, ppm),
             work_dir: WorkDir::new(index, 0),
             runner: Runner::new(index, Dial::new(Time::ZERO, Time::ZERO, ppm)),
@@ -98,6 +90,11 @@ impl Station {
     /// Whether it stands still.
     pub fn is_stalled(&self) -> bool {
         self.stall.is_some()
+    }
+
+    /// Whether nothing on it can be reached, not even to be killed: the whole machine stands still.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.stall, Some(Stall::Machine { .. }))
     }
 
     /// The latest life of a coordinator that it has obeyed.

@@ -74,13 +74,18 @@ pub fn sweep(seeds: Range<u64>, hours: f64, jobs: usize, failures_max: usize, pr
                     let began = processor_time();
                     let story = farm::run(Setting::drawn(seed, hours), Trace::default());
                     let cpu_s = (processor_time() - began).as_secs_f64();
-                    let differs = seed % RERUN_EVERY == 0
+                    let differs = seed.is_multiple_of(RERUN_EVERY)
                         && farm::run(Setting::drawn(seed, hours), Trace::default()).hash != story.hash;
                     let (sweep, told) = &mut *total.lock().expect("no holder panics");
                     sweep.add(story, cpu_s, differs);
                     if told.elapsed() > TOLD_EVERY {
                         *told = Instant::now();
-                        eprintln!("{} of {of} seeds, {} went wrong, {:.0} virtual hours", sweep.seeds, sweep.failures.len(), sweep.virtual_hours);
+                        eprintln!(
+                            "{} of {of} seeds, {} went wrong, {:.0} virtual hours",
+                            sweep.seeds,
+                            sweep.failures.len(),
+                            sweep.virtual_hours
+                        );
                     }
                     if sweep.failures.len() >= failures_max {
                         next.store(seeds.end, Ordering::Relaxed);
@@ -103,7 +108,7 @@ fn processor_time() -> Duration {
 impl Sweep {
     fn add(&mut self, story: Story, cpu_s: f64, differs: bool) {
         self.seeds += 1;
-        self.rerun += u64::from(story.seed % RERUN_EVERY == 0 && !differs);
+        self.rerun += u64::from(story.seed.is_multiple_of(RERUN_EVERY) && !differs);
         self.virtual_hours += story.length.seconds() / 3600.0;
         self.cpu_s += cpu_s;
         self.events += story.events;

@@ -163,3 +163,8 @@ fn an_end(chance: &mut Chance, spec: &TaskSpec) -> Outcome {
     };
     Outcome { exit_code, run_s: 1.0, ..Outcome::bare(ended) }
 }
+
+/// What an attempt prints at this place.
+pub fn content(attempt: Attempt, at: u64) -> u8 {
+    (attempt.task.0 ^ attempt.number.0 ^ (at * 31)) as u8
+}

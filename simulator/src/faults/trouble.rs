@@ -102,10 +102,12 @@ impl Trouble {
     pub fn drawn(chance: &mut Chance, all: &[(Trouble, f64)]) -> Option<Trouble> {
         let whole: f64 = all.iter().map(|(_, weight)| weight).sum();
         let mut left = chance.share() * whole;
-        all.iter().find(|(_, weight)| {
-            left -= weight;
-            left < 0.0
-        }).map(|(trouble, _)| *trouble)
+        all.iter()
+            .find(|(_, weight)| {
+                left -= weight;
+                left < 0.0
+            })
+            .map(|(trouble, _)| *trouble)
     }
 }
 
@@ -126,6 +128,7 @@ pub fn strike(farm: &mut Farm, chance: &mut Chance, trouble: Trouble) {
         Trouble::DarkenStation => kill(farm, chance, at, Death::PowerLost),
         Trouble::StallDaemon => stall_station(farm, chance, at, false),
         Trouble::StallMachine => stall_station(farm, chance, at, true),
+        Trouble::KillRunner if farm.stations[at].is_frozen() => {}
         Trouble::KillRunner => farm.stations[at].kill_runner(&mut farm.around),
         Trouble::StopDaemon => farm.stations[at].happened(&mut farm.around, worker_core::Event::ShutDown),
         Trouble::LoseDisk => {
@@ -202,6 +205,9 @@ fn stall_center(farm: &mut Farm, until: Time, stall: fn(Time) -> center::Stall) 
 
 /// A worker dies and comes back after a while.
 fn kill(farm: &mut Farm, chance: &mut Chance, at: usize, death: Death) {
+    if death == Death::Killed && farm.stations[at].is_frozen() {
+        return;
+    }
     let was_alive = farm.stations[at].is_alive();
     farm.kill_station(at, death);
     if was_alive {

@@ -1,34 +1,43 @@
 //! Who sees all: what was promised to whom, what is on disk, what runs where. Each thing that must hold (section 4.8 of the
 //! reliability design) is one small function that names its number; the first that does not hold ends the run.
 //!
-//! `history.rs` reads the facts as they become durable, `floor.rs` follows workers and processes. Neither asks the code under
+//! `history.rs` reads the facts as they become durable, `floor.rs` follows workers and processes, `seen.rs` says what a fact shows was reached. None asks the code under
 //! test what is true.
 
 mod floor;
 mod history;
+mod seen;
+mod told;
 
 pub use history::History;
 
 use super::center::CLUSTER;
-use super::clients::{Asked, Request};
+use super::clients::Request;
 use super::network::WireId;
 use super::sights::{Sight, Sights};
-use coordinator_core::ledger::State as TaskState;
 use coordinator_core::state::State;
-use coordinator_core::{Coordinator, Effect, Event, Reply, invariants};
+use coordinator_core::{Coordinator, Effect, Event, invariants};
 use floor::Floor;
+use seen::sight_of;
 use shared::fact::{Admission, Fact, What};
 use shared::id::{Attempt, Epoch, TaskId};
 use shared::outcome::{Outcome, TestResult, Verdict};
-use shared::protocol::{Envelope, FromCoordinator, ResultAnswer};
+use shared::protocol::{Envelope, FromCoordinator};
 use shared::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The state is held against a replay of the log once in this many steps; it costs a look at every task.
 const REPLAYED_EVERY: u64 = 512;
 /// The invariants of the core's own state are checked after every step that decided something, and once in this many others.
 const CHECKED_EVERY: u64 = 64;
+
+/// A worker is not given up before the coordinator has listened for so long. A standstill counts from the next thing that was
+/// due, which the balancer's looks and the watch over each worker make half a minute at the most.
+const SILENT_MIN: Duration = Duration::from_secs(10);
+/// An attempt that nobody wants is gone when its worker has had a session for so long since.
+const UNWANTED_MAX: Duration = Duration::from_secs(150);
 
 /// Something that must hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +73,12 @@ pub struct Witness {
     shadow: State,
     /// Facts decided and not yet on disk.
     ahead: u64,
-    /// The session that counts, by worker.
-    sessions: BTreeMap<Arc<str>, WireId>,
+    /// The session that counts, by worker, and since when.
+    sessions: BTreeMap<Arc<str>, (WireId, Time)>,
+    /// When each worker was last heard, by a clock that stands still whenever the coordinator does.
+    heard: BTreeMap<Arc<str>, Time>,
+    /// Since when a task is cancelled or has its verdict, on disk.
+    over: BTreeMap<TaskId, Time>,
     answers: BTreeMap<Request, Vec<TaskId>>,
     /// How far the output of each attempt is stored.
     stored: BTreeMap<Attempt, u64>,
@@ -86,6 +99,7 @@ impl Witness {
     pub fn began(&mut self, core: &Coordinator) {
         self.ahead = 0;
         self.sessions.clear();
+        self.heard.clear();
         let (live, replayed) = (core.state().hash(), self.shadow.hash());
         if !self.is_impostor && live != replayed {
             self.accuse(core.state().at, "I14", "a coordinator that began anew does not know what is on its disk".into());
@@ -105,6 +119,9 @@ impl Witness {
         }
         self.ahead = self.ahead.saturating_sub(1);
         self.shadow.apply(fact);
+        if let What::CancelRequested { task } | What::TaskFinished { task, .. } = &fact.what {
+            self.over.entry(*task).or_insert(now);
+        }
         if let Err((invariant, what)) = self.history.take(fact, &self.floor) {
             self.accuse(now, invariant, what);
         }
@@ -142,33 +159,49 @@ impl Witness {
             Event::Submitted { .. } | Event::Operator { .. } | Event::Woke => (None, false, false),
         };
         debug_assert!(core.state().cluster.is_none_or(|cluster| cluster == CLUSTER));
-        let is_current = wire.is_some_and(|wire| self.sessions.values().any(|session| *session == wire));
+        let is_current = wire.is_some_and(|wire| self.sessions.values().any(|(session, _)| *session == wire));
         Before { wire, is_join, is_end, is_stale: wire.is_some() && !is_join && !is_current }
     }
 
-    /// It took the event. I12: a session that does not count changes nothing.
-    pub fn after(&mut self, now: Time, before: &Before, effects: &[Effect], sights: &mut Sights) {
+    /// It took the event; `awake` is its time, less all the time it stood still. I12: a session that does not count changes
+    /// nothing. I6: nobody is given up who was silent only because the coordinator stood still.
+    pub fn after(&mut self, now: Time, awake: Time, before: &Before, effects: &[Effect], sights: &mut Sights) {
         if before.is_stale && !before.is_end {
             sights.see(Sight::StaleMessage);
             if let Some(effect) = effects.first() {
                 self.accuse(now, "I12", format!("a session that does not count had an effect: {effect:?}"));
             }
         }
+        let speaker = self.sessions.iter().find(|(_, (wire, _))| Some(*wire) == before.wire).map(|(worker, _)| worker.clone());
+        self.heard.extend(speaker.map(|worker| (worker, awake)));
         for effect in effects {
             match effect {
-                Effect::Record(fact) => {
-                    if let (What::WorkerJoined { worker, .. }, true, Some(wire)) = (&fact.what, before.is_join, before.wire)
-                        && self.sessions.insert(worker.clone(), wire).is_some()
-                    {
-                        sights.see(Sight::NewerSession);
-                    }
-                }
-                Effect::Close { connection } => self.sessions.retain(|_, wire| wire.0 != connection.0),
+                Effect::Record(fact) => self.after_fact(now, awake, before, &fact.what, sights),
+                Effect::Close { connection } => self.sessions.retain(|_, (wire, _)| wire.0 != connection.0),
                 Effect::Send { .. } | Effect::Reply { .. } => {}
             }
         }
         if before.is_end {
-            self.sessions.retain(|_, wire| Some(*wire) != before.wire);
+            self.sessions.retain(|_, (wire, _)| Some(*wire) != before.wire);
+        }
+    }
+
+    fn after_fact(&mut self, now: Time, awake: Time, before: &Before, what: &What, sights: &mut Sights) {
+        match (what, before.wire) {
+            (What::WorkerJoined { worker, .. }, Some(wire)) if before.is_join => {
+                self.heard.insert(worker.clone(), awake);
+                if self.sessions.insert(worker.clone(), (wire, now)).is_some() {
+                    sights.see(Sight::NewerSession);
+                }
+            }
+            (What::WorkerLeft { worker, why }, _) if why.contains("lease ended") => {
+                let silent = self.heard.get(worker).map(|heard| awake.since(*heard));
+                if let Some(silent) = silent.filter(|silent| *silent < SILENT_MIN) {
+                    let what = format!("{worker} is given up after {:.1} s in which it could be heard", silent.as_secs_f64());
+                    self.accuse(now, "I6", what);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -178,7 +211,7 @@ impl Witness {
             return;
         }
         self.steps += 1;
-        if self.has_decided || self.steps % CHECKED_EVERY == 0 {
+        if self.has_decided || self.steps.is_multiple_of(CHECKED_EVERY) {
             self.has_decided = false;
             if let Err(what) = invariants::check(core) {
                 let known = ["I2", "I3", "I5", "I6", "I8"];
@@ -186,8 +219,11 @@ impl Witness {
                 self.accuse(now, invariant, what);
             }
         }
-        if self.steps % REPLAYED_EVERY == 0 && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
+        if self.steps.is_multiple_of(REPLAYED_EVERY) && self.ahead == 0 && core.state().hash() != self.shadow.hash() {
             self.accuse(now, "I14", "the state is not what its log amounts to".into());
+        }
+        if self.steps.is_multiple_of(CHECKED_EVERY) {
+            self.check_unwanted(now);
         }
         if let Some((attempt, station)) = self.floor.overdue(now) {
             let what = format!("attempt {attempt} still runs at w{station} 6 s after its machine went on");
@@ -195,116 +231,18 @@ impl Witness {
         }
     }
 
-    /// The coordinator lets a message out. I5, I10, I16: what it says is on disk.
-    pub fn says(&mut self, now: Time, station: usize, message: &FromCoordinator, sights: &mut Sights) {
-        if self.is_impostor {
-            return;
+    /// I19: an attempt of a task that was cancelled or has its verdict is ended once its worker has a session.
+    fn check_unwanted(&mut self, now: Time) {
+        let is_late = |since: &Time| now.since(*since) > UNWANTED_MAX;
+        let has_session = |worker: &str| self.sessions.get(worker).is_some_and(|(_, since)| is_late(since));
+        let late = self.over.iter().filter(|(_, since)| is_late(since)).map(|(task, _)| *task);
+        let lingering =
+            late.filter_map(|task| self.history.live_at(task).find(|worker| has_session(worker)).map(|at| (task, at)));
+        let found =
+            lingering.map(|(task, worker)| format!("task {task} is over, and {worker} has had an attempt of it for 150 s"));
+        if let Some(what) = found.collect::<Vec<_>>().into_iter().next() {
+            self.accuse(now, "I19", what);
         }
-        match message {
-            FromCoordinator::Start(start) => {
-                if let Err((invariant, what)) = self.history.may_start(station, start) {
-                    self.accuse(now, invariant, what);
-                }
-            }
-            FromCoordinator::ResultAck { attempt, answer } => {
-                sights.see(match answer {
-                    ResultAnswer::Recorded => Sight::AckRecorded,
-                    ResultAnswer::Duplicate => Sight::AckDuplicate,
-                    ResultAnswer::Fenced { .. } => Sight::AckFenced,
-                });
-                let is_kept = matches!(answer, ResultAnswer::Recorded | ResultAnswer::Duplicate);
-                if is_kept && !self.history.has_stopped(*attempt) {
-                    self.accuse(now, "I10", format!("the result of {attempt} is acknowledged and not on disk"));
-                }
-            }
-            FromCoordinator::Reconcile { keep, kill } => {
-                if !keep.is_empty() {
-                    sights.see(Sight::ReconcileKeep);
-                }
-                if !kill.is_empty() {
-                    sights.see(Sight::ReconcileKill);
-                }
-            }
-            FromCoordinator::SendInventory => sights.see(Sight::DigestDiffers),
-            FromCoordinator::Refused { .. } => sights.see(Sight::RefusedNameTaken),
-            _ => {}
-        }
-    }
-
-    /// The coordinator answers a caller. I1, I10, I19: what it says is on disk.
-    pub fn replies(&mut self, now: Time, asked: &Asked, reply: &Reply, sights: &mut Sights) {
-        if self.is_impostor {
-            return;
-        }
-        match (asked, reply) {
-            (Asked::Submit(request), Reply::Accepted(ids)) => self.accepted(now, *request, ids, sights),
-            (Asked::Submit(_), _) => sights.see(Sight::SubmitFull),
-            (Asked::Order(coordinator_core::Command::Cancel(task)), Reply::Done) => {
-                if !self.history.is_cancelled(*task) {
-                    self.accuse(now, "I19", format!("the cancellation of task {task} is acknowledged and not on disk"));
-                }
-            }
-            (Asked::Order(coordinator_core::Command::Cancel(_)), Reply::Conflict(_)) => sights.see(Sight::CancelTooLate),
-            (Asked::Order(_), _) => {}
-        }
-    }
-
-    fn accepted(&mut self, now: Time, request: Request, ids: &[TaskId], sights: &mut Sights) {
-        for (number, id) in request.numbers().zip(ids) {
-            if self.history.number_of(*id) != Some(number) {
-                self.accuse(now, "I1", format!("task {id} was accepted as submission {number} and is not on disk as that"));
-            }
-        }
-        if let Some(before) = self.answers.insert(request, ids.to_vec()) {
-            sights.see(Sight::SubmitRepeated);
-            if before != ids {
-                self.accuse(now, "I1", format!("{request:?} was answered {before:?} and later {ids:?}"));
-            }
-        }
-    }
-
-    /// Whether a submission was answered.
-    pub fn is_answered(&self, request: Request) -> bool {
-        self.answers.contains_key(&request)
-    }
-
-    /// The tasks that were accepted and have no verdict on disk.
-    pub fn open_tasks(&self) -> Vec<TaskId> {
-        self.history.open_tasks().collect()
-    }
-
-    /// The verdicts that someone who looks now is shown, once they are on disk.
-    pub fn look(&self, core: &Coordinator) -> Vec<(TaskId, Verdict)> {
-        let done = core.state().ledger.iter().rev().filter_map(|(id, task)| match task.state {
-            TaskState::Done(_, verdict, _) => Some((id, verdict)),
-            TaskState::Queued { .. } | TaskState::Leased(_) | TaskState::Running(_) => None,
-        });
-        done.take(16).collect()
-    }
-
-    /// Someone is shown verdicts. I10: they are on disk, where they never change.
-    pub fn shows(&mut self, now: Time, verdicts: &[(TaskId, Verdict)]) {
-        if self.is_impostor {
-            return;
-        }
-        for (task, verdict) in verdicts {
-            if self.history.verdict(*task) != Some(*verdict) {
-                self.accuse(now, "I10", format!("someone was shown that task {task} {verdict}, which is not on disk"));
-            }
-        }
-    }
-
-    /// Output is stored. I20: it is what the attempt printed, at its place, without a gap; returned is where to go on.
-    pub fn stores(&mut self, now: Time, attempt: Attempt, offset: u64, bytes: &[u8]) -> u64 {
-        let stored = self.stored.entry(attempt).or_default();
-        let is_gap = offset > *stored;
-        *stored = (*stored).max(offset + bytes.len() as u64);
-        let until = *stored;
-        let is_true = (offset..).zip(bytes).all(|(at, byte)| *byte == super::station::content(attempt, at));
-        if is_gap || !is_true {
-            self.accuse(now, "I20", format!("the output of {attempt} has a gap or is not its own at byte {offset}"));
-        }
-        until
     }
 
     /// A worker hears a frame.
@@ -312,8 +250,9 @@ impl Witness {
         for message in &envelope.messages {
             match message {
                 FromCoordinator::ResultAck { attempt, .. } => self.floor.acknowledged(station, *attempt),
-                FromCoordinator::Start(_) if self.is_impostor => {
-                    self.accuse(now, "I13", format!("w{station} was given work by a coordinator from an old backup"));
+                FromCoordinator::Start(start) if self.floor.is_outdated(station, start.attempt) => {
+                    let what = format!("w{station} was given {} by an earlier life of the coordinator", start.attempt);
+                    self.accuse(now, "I13", what);
                 }
                 _ => {}
             }
@@ -384,46 +323,4 @@ impl Witness {
     pub fn is_quiet(&self) -> bool {
         self.floor.is_quiet()
     }
-}
-
-fn sight_of(what: &What) -> Option<Sight> {
-    use shared::fact::StandstillEnd;
-    use shared::outcome::Failure;
-    Some(match what {
-        What::Fenced { said, .. } => match said.as_str() {
-            "started" => Sight::FencedStarted,
-            "finished" => Sight::FencedFinished,
-            _ => Sight::FencedTests,
-        },
-        What::WorkerSuspected { why, .. } if why.starts_with("it was not heard") => Sight::Suspected,
-        What::WorkerLeft { why, .. } if why.contains("lease ended") => Sight::LeaseEndsAtCoordinator,
-        What::WorkerLeft { why, .. } if why == "it was stopped" => Sight::WorkerLeft,
-        What::AttemptStopped { message: Some(message), .. } if message.contains("came back without it") => Sight::LostOnReturn,
-        What::AttemptStopped { reason: shared::fact::StopReason::Hedged, .. } => Sight::HedgeWon,
-        What::AttemptStopped { failure: Some(Failure::TimeoutRun), .. } => Sight::TimedOutRun,
-        What::AttemptStopped { failure: Some(Failure::TimeoutSilence), .. } => Sight::TimedOutSilence,
-        What::AttemptStopped { failure: Some(Failure::TimeoutSetup), .. } => Sight::TimedOutSetup,
-        What::AttemptStopped { failure: Some(Failure::Refused), .. } => Sight::RefusedStart,
-        What::AttemptStopped { reason: shared::fact::StopReason::Migrated, .. } => Sight::Migrated,
-        What::AttemptStopped { reason: shared::fact::StopReason::Preempted, .. } => Sight::Preempted,
-        What::CancelRequested { .. } => Sight::CancelRunning,
-        What::Migration { .. } => Sight::MigrationOrdered,
-        What::Preemption { .. } => Sight::PreemptionOrdered,
-        What::StandstillEnded { end: StandstillEnd::Unable, .. } => Sight::StandstillUnable,
-        What::StandstillEnded { why, .. } if why.contains("not saved in time") => Sight::StandstillExpired,
-        What::StandstillEnded { why, .. } if why.contains("move to is gone") => Sight::StandstillTargetGone,
-        What::StandstillEnded { why, .. } if why.contains("ended by itself") => Sight::StandstillRaced,
-        What::TaskRequeued { why: Some(why), .. } if why.is_of_the_task() => Sight::RetryOwn,
-        What::TaskRequeued { why: Some(Failure::Infra | Failure::TimeoutSetup | Failure::Refused), .. } => Sight::RetryMachine,
-        What::TaskFinished { verdict, attempt, .. } => match verdict {
-            Verdict::Passed => Sight::VerdictPassed,
-            Verdict::Failed => Sight::VerdictFailed,
-            Verdict::Error => Sight::VerdictError,
-            Verdict::Cancelled if attempt.is_none() => Sight::CancelQueued,
-            Verdict::Cancelled => Sight::VerdictCancelled,
-            Verdict::Expired => Sight::VerdictExpired,
-            Verdict::Quarantined => Sight::VerdictQuarantined,
-        },
-        _ => return None,
-    })
 }

@@ -66,8 +66,7 @@ pub(super) async fn run(scenario: &Scenario, terms: Terms<'_>) -> Result<figures
 
 /// Machines and tasks by time; machines that are there from the beginning come before the first tasks.
 fn schedule(scenario: &Scenario) -> Vec<(f64, Due<'_>)> {
-    let mut due: Vec<(f64, Due<'_>)> =
-        scenario.machines.iter().map(|machine| (machine.joins_s, Due::Machine(machine))).collect();
+    let mut due: Vec<(f64, Due<'_>)> = scenario.machines.iter().map(|machine| (machine.joins_s, Due::Machine(machine))).collect();
     let mut tasks: Vec<&Task> = scenario.tasks.iter().collect();
     tasks.sort_by(|a, b| a.submit_s.total_cmp(&b.submit_s));
     for together in tasks.chunk_by(|a, b| a.submit_s == b.submit_s) {
@@ -143,7 +142,8 @@ impl Farm {
             }
         };
         let requests: Vec<TaskRequest> = tasks.iter().map(request).collect();
-        let answer = self.http.post(format!("{}/api/tasks", self.url)).json(&requests).send().await.context("submitting tasks")?;
+        let answer =
+            self.http.post(format!("{}/api/tasks", self.url)).json(&requests).send().await.context("submitting tasks")?;
         answer.error_for_status()?;
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use crate::attempts::in_messages;
 use crate::{Effect, Heartbeats, Leaving, Note, Stop, Worker};
-use shared::hardware::Load;
 use shared::id::{ClusterId, Digest, Epoch};
 use shared::planted;
 use shared::protocol::{
@@ -200,7 +199,9 @@ impl Worker {
     fn objection(&self, cluster: ClusterId, epoch: Epoch) -> Option<Stop> {
         match self.identity.cluster {
             Some(ours) if ours != cluster => Some(Stop::OtherCluster { ours, theirs: cluster }),
-            _ if epoch < self.identity.epoch_seen && !planted::bug(17) => Some(Stop::OldEpoch { seen: self.identity.epoch_seen, theirs: epoch }),
+            _ if epoch < self.identity.epoch_seen && !planted::bug(17) => {
+                Some(Stop::OldEpoch { seen: self.identity.epoch_seen, theirs: epoch })
+            }
             _ => None,
         }
     }
@@ -302,7 +303,7 @@ impl Worker {
 
     fn heartbeat(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let holds = digest_of(self.slots.believed().chain(self.outbox.iter().map(|(attempt, _)| attempt)));
-        let load: Load = self.load;
+        let load = Box::new(self.load.clone());
         let Link::Open(open) = &mut self.link else { return };
         open.number += 1;
         open.next_heartbeat = now + open.interval;

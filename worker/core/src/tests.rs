@@ -27,7 +27,14 @@ fn attempt(task: u64, ordinal: u32) -> Attempt {
 
 fn start(attempt: Attempt, work: Work, timeouts: Timeouts) -> FromCoordinator {
     let spec = TaskSpec { timeouts, ..TaskSpec::new("t", work) };
-    FromCoordinator::Start(Start { attempt, spec: Arc::new(spec), hardware: HardwareKind::Cpu, skip: Vec::new(), restore: None })
+    FromCoordinator::Start(Start {
+        attempt,
+        spec: Arc::new(spec),
+        hardware: HardwareKind::Cpu,
+        device: None,
+        skip: Vec::new(),
+        restore: None,
+    })
 }
 
 fn command(attempt: Attempt) -> FromCoordinator {

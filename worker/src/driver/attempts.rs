@@ -4,12 +4,13 @@ use super::{Driver, Ready, Surroundings};
 use crate::output::OutputReader;
 use crate::runner::wire::{Exit, FromRunner};
 use crate::runners::{RunnerId, Said};
-use crate::{checkpoint, clock, setup};
+use crate::{checkpoint, clock, hardware, setup};
 use shared::bytes::Bytes;
 use shared::id::Attempt;
 use shared::outcome::{Ended, Failure, Outcome};
 use shared::protocol::{FromWorker, LOG_CHUNK_BYTES_MAX, Start};
 use shared::time::Time;
+use std::sync::Arc;
 use std::time::Duration;
 use worker_core::{Event, Reason};
 
@@ -69,7 +70,11 @@ impl Driver {
     }
 
     /// Makes an attempt ready; what follows is [`Driver::prepared`].
-    pub(super) fn start(&mut self, start: Start) {
+    pub(super) fn start(&mut self, mut start: Start) {
+        if let Some(place) = start.device {
+            let shown = hardware::variables(&self.settings.machine.devices, place);
+            Arc::make_mut(&mut start.spec).env.extend(shown.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        }
         let (attempt, ordered) = (start.attempt, clock::now());
         let Surroundings { work, blobs, .. } = self.around.clone();
         let folders = setup::make_folders(&start, &work);

@@ -63,6 +63,7 @@ pub(crate) fn collect(pid: Pid, run_s: f64) -> Exit {
             user_s: Some(seconds(used.ru_utime)),
             system_s: Some(seconds(used.ru_stime)),
             memory_peak_bytes: u64::try_from(used.ru_maxrss).ok().map(|peak| peak * unit),
+            ..Usage::default()
         },
         run_s,
     }

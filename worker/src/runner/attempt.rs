@@ -4,6 +4,7 @@ use super::outcome::{failure_of, outcome_of};
 use crate::output::OutputSink;
 use crate::process::{Exit, Group, Launch};
 use crate::suite::{self, WarmPool};
+use crate::telemetry::energy::Meter;
 use crate::workdir::{Layout, cookie};
 use shared::id::Attempt;
 use shared::outcome::{Ended, Failure, Outcome, TestResult, Usage};
@@ -15,7 +16,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
@@ -25,6 +26,8 @@ const SAVED: i32 = 75;
 const GATHER: Duration = Duration::from_millis(100);
 /// How long output is gathered before it is told.
 const GROWTH: Duration = Duration::from_millis(20);
+/// How often the meter is read, at least.
+const COUNT: Duration = Duration::from_secs(60);
 /// How long a suite may take to end beyond its grace, before its processes are killed from under it.
 const SUITE_END_MAX: Duration = Duration::from_secs(15);
 
@@ -40,6 +43,8 @@ pub struct Around {
     pub happened: mpsc::Sender<(Attempt, Happened)>,
     /// Processes the kernel had killed for memory when it was last asked.
     pub kernel_kills: AtomicU64,
+    /// Counts joules, where the machine tells.
+    pub meter: Option<Meter>,
 }
 
 /// Something that happened to an attempt.
@@ -77,7 +82,7 @@ pub async fn run(start: Start, ordered: Time, env: Arc<BTreeMap<OsString, OsStri
         let (sink, around) = (sink.clone(), around.clone());
         async move {
             tokio::select! {
-                end = execute(&start, &env, &sink, &around, orders) => end,
+                end = measured(&start, &env, &sink, &around, orders) => end,
                 () = tell_growth(attempt, &sink, &around.happened) => (Outcome::failed(Failure::Infra, "the runner has ended"), false),
             }
         }
@@ -92,6 +97,27 @@ pub async fn run(start: Start, ordered: Time, env: Arc<BTreeMap<OsString, OsStri
         outcome.message = Some(outcome.message.map_or_else(|| failure.clone(), |message| format!("{message}; {failure}")));
     }
     let _ = around.happened.send((attempt, Happened::Ended(Box::new(outcome), sink.total(), is_clean))).await;
+}
+
+/// Reads the meter often enough that none of its counters begins anew twice between two readings, until the runner ends.
+pub async fn keep_counting(around: Arc<Around>) {
+    while let Some(meter) = &around.meter {
+        meter.read(Instant::now());
+        sleep(COUNT).await;
+    }
+}
+
+/// Runs an attempt and adds the energy it is answerable for, where its processor time is known.
+async fn measured(start: &Start, env: &BTreeMap<OsString, OsString>, sink: &OutputSink, around: &Around, orders: Orders) -> End {
+    let before = around.meter.as_ref().and_then(|meter| meter.read(Instant::now()));
+    let (mut outcome, is_clean) = execute(start, env, sink, around, orders).await;
+    let usage = &mut outcome.usage;
+    if let (Some(meter), Some(before), Some(user_s), Some(system_s)) = (&around.meter, before, usage.user_s, usage.system_s) {
+        let share = meter.read(Instant::now()).and_then(|now| now.share_since(&before, user_s + system_s));
+        usage.energy_j = share.map(|share| share.joules);
+        usage.energy_error_j = share.map(|share| share.error_j);
+    }
+    (outcome, is_clean)
 }
 
 /// Tells how far the output has grown, until the runner ends.

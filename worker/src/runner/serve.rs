@@ -6,7 +6,9 @@ use super::outcome::kernel_kills;
 use super::wire::{Exit, Frames, FromRunner, Hello, Kept, ToRunner, put};
 use super::{EXITS, SOCKET, WARM};
 use crate::clock;
+use crate::hardware::tree::Tree;
 use crate::suite::WarmPool;
+use crate::telemetry::energy::Meter;
 use crate::workdir::Layout;
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -52,7 +54,11 @@ pub async fn serve(dir: &Path, slots: usize) -> Result<()> {
         warm: WarmPool::new(dir.join(WARM), slots),
         happened: tell,
         kernel_kills: kernel_kills().into(),
+        meter: Meter::new(Tree::system()),
     });
+    if around.meter.is_some() {
+        tokio::spawn(attempt::keep_counting(around.clone()));
+    }
     let inherited = std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     inherited.set_nonblocking(true)?;
     let runner = Runner {

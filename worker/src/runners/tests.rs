@@ -50,7 +50,7 @@ async fn a_runner_of_another_build_keeps_its_tasks_gets_no_new_ones_and_goes_wit
     let socket = playing.await.expect("it was asked");
     let other = Attempt { task: TaskId(2), ..ATTEMPT };
     let spec = Arc::new(TaskSpec::new("new", Work::Noop));
-    let start = Start { attempt: other, spec, hardware: HardwareKind::Cpu, skip: Vec::new(), restore: None };
+    let start = Start { attempt: other, spec, hardware: HardwareKind::Cpu, device: None, skip: Vec::new(), restore: None };
     runners.run(start, Time::ZERO);
     runners.end(ATTEMPT, Duration::ZERO, Reason::Cancelled);
     runners.forget(ATTEMPT).await;

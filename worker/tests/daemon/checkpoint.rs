@@ -1,13 +1,12 @@
 //! What holds of tasks that save their state and go on from it.
 
-use crate::fake::{Coordinator, attempt, daemon, pid_of, shell, spec, start, until};
+use crate::fake::{Coordinator, attempt, daemon, order, pid_of, shell, spec, start, until};
 use nix::sys::signal::Signal;
-use shared::hardware::HardwareKind;
 use shared::id::{Attempt, AttemptNumber, Epoch, TaskId};
 use shared::outcome::{Ended, Failure};
 use shared::protocol::{CheckpointRef, FromCoordinator, FromWorker, HeldState, Start};
-use shared::task::{TaskSpec, Work};
-use std::sync::Arc;
+use shared::task::{Chunk, Framework, Target, TaskSpec, TestCase, Work};
+use std::collections::BTreeMap;
 
 /// Counts to the number in `to`, which the test writes, and goes on from where it was.
 const COUNTS: &str = r#"
@@ -40,10 +39,9 @@ async fn quiesced(talk: &mut crate::fake::Talk) -> CheckpointRef {
 }
 
 /// The second attempt of a task, which goes on from `state`.
-fn go_on(task: u64, spec: TaskSpec, state: CheckpointRef) -> (Attempt, FromCoordinator) {
+fn go_on(task: u64, spec: TaskSpec, state: CheckpointRef) -> Start {
     let attempt = Attempt { task: TaskId(task), number: AttemptNumber::new(Epoch(1), 2) };
-    let (spec, restore) = (Arc::new(spec), Some(state));
-    (attempt, FromCoordinator::Start(Start { attempt, spec, hardware: HardwareKind::Cpu, skip: Vec::new(), restore }))
+    Start { restore: Some(state), ..order(attempt, spec) }
 }
 
 #[tokio::test]
@@ -62,8 +60,9 @@ async fn a_task_that_saved_its_state_goes_on_from_it_on_another_worker() {
 
     let _second = daemon(&coordinator.address, there.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
-    let (next, order) = go_on(1, counting(), state);
-    talk.say(vec![order]).await;
+    let order = go_on(1, counting(), state);
+    let next = order.attempt;
+    talk.say(vec![FromCoordinator::Start(order)]).await;
     let home = there.path().join("attempts/1-1-2/home");
     until("it runs", || home.join("pid").exists()).await;
     std::fs::write(home.join("go"), "").expect("its home is there");
@@ -148,8 +147,9 @@ async fn a_state_that_is_not_what_it_was_is_refused_and_the_task_is_not_to_blame
     for bytes in coordinator.blobs.lock().expect("no test panics with it").values_mut() {
         bytes[0] ^= 1;
     }
-    let (next, order) = go_on(1, counting(), state);
-    talk.say(vec![order]).await;
+    let order = go_on(1, counting(), state);
+    let next = order.attempt;
+    talk.say(vec![FromCoordinator::Start(order)]).await;
     let outcome = talk.result(next).await;
     assert_eq!(outcome.ended, Ended::Failed(Failure::Infra));
     let message = outcome.message.expect("it says why");
@@ -168,4 +168,47 @@ async fn what_cannot_save_its_state_says_so_and_goes_on() {
     assert_eq!(talk.next().await, FromWorker::Resumed { attempt: attempt(1) });
     crate::fake::signal(&daemon, Signal::SIGTERM);
     assert_eq!(talk.result(attempt(1)).await.message.as_deref(), Some("worker shut down"));
+}
+
+/// A suite of which each test leaves a file of its name and then waits for `go`.
+fn suite() -> TaskSpec {
+    let argv = ["sh", "-c", "touch $2; while [ ! -e go ]; do sleep 0.02; done", "a test"].map(String::from).to_vec();
+    let target = Target { name: "t".into(), argv, cwd: None, env: BTreeMap::new() };
+    let tests = ["one", "two", "three"].map(|name| TestCase { name: name.into(), target: Some(0) }).to_vec();
+    let chunk = Chunk { framework: Framework::Libtest, argv: Vec::new(), targets: vec![target], tests, junit: None };
+    spec(Work::Tests(chunk))
+}
+
+#[tokio::test]
+async fn a_suite_stops_between_two_tests_and_the_next_attempt_runs_the_others() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut coordinator = Coordinator::start(Vec::new()).await;
+    let _daemon = daemon(&coordinator.address, dir.path(), &[]);
+    let (mut talk, _, _) = coordinator.accept().await;
+    talk.say(vec![start(1, suite())]).await;
+    let home = dir.path().join("attempts/1-1-1/home");
+    until("its first test", || home.join("one").exists()).await;
+    // Orders keep their order: when the second task has run, the first has its order.
+    talk.say(vec![checkpoint(1), start(2, shell("true"))]).await;
+    talk.result(attempt(2)).await;
+    std::fs::write(home.join("go"), "").expect("its home is there");
+    let mut told = Vec::new();
+    let state = loop {
+        match talk.next().await {
+            FromWorker::Tests { results, .. } => told.extend(results.into_iter().map(|result| result.index)),
+            FromWorker::Quiesced { checkpoint, .. } => break checkpoint,
+            other => panic!("it does not stand still: {other:?}"),
+        }
+    };
+    assert_eq!((told.as_slice(), home.join("two").exists()), (&[0][..], false));
+    talk.say(vec![FromCoordinator::Cancel { attempt: attempt(1), grace_ms: 0 }]).await;
+    assert_eq!(talk.result(attempt(1)).await.ended, Ended::Saved);
+    let order = Start { skip: told, ..go_on(1, suite(), state) };
+    let next = order.attempt;
+    talk.say(vec![FromCoordinator::Start(order)]).await;
+    let home = dir.path().join("attempts/1-1-2/home");
+    until("its second test", || home.join("two").exists()).await;
+    std::fs::write(home.join("go"), "").expect("its home is there");
+    assert_eq!(talk.result(next).await.ended, Ended::Passed);
+    assert!(!home.join("one").exists() && home.join("three").exists());
 }

@@ -13,6 +13,7 @@ use shared::protocol::{
 };
 use shared::task::{TaskSpec, Work};
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -110,6 +111,9 @@ impl Coordinator {
         talk.say(vec![FromCoordinator::Welcome(welcome)]).await;
         loop {
             if let FromWorker::Inventory(inventory) = talk.next().await {
+                // All that is there goes on; only then does a worker tell output.
+                let keep = held(&inventory).0;
+                talk.say(vec![FromCoordinator::Reconcile { keep, kill: Vec::new() }]).await;
                 return (talk, hello, inventory);
             }
         }
@@ -245,12 +249,18 @@ async fn content(socket: &mut TcpStream, head: &str) -> Vec<u8> {
 
 /// A worker daemon; it is killed when this is dropped.
 pub fn daemon(coordinator: &str, work_dir: &Path, more: &[&str]) -> Child {
+    daemon_with(coordinator, work_dir, more, &[])
+}
+
+/// The same, with more in its environment.
+pub fn daemon_with(coordinator: &str, work_dir: &Path, more: &[&str], env: &[(&str, &OsStr)]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_worker"))
         .args(["--coordinator", &format!("ws://{coordinator}"), "--name", "tested", "--slots", "2", "--work-dir"])
         .arg(work_dir)
         .args(more)
         .env_remove("EVENKEEL_TOKEN")
         .env("HOME", work_dir)
+        .envs(env.iter().copied())
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -271,13 +281,12 @@ pub fn shell(script: &str) -> TaskSpec {
 }
 
 pub fn start(task: u64, spec: TaskSpec) -> FromCoordinator {
-    FromCoordinator::Start(Start {
-        attempt: attempt(task),
-        spec: Arc::new(spec),
-        hardware: HardwareKind::Cpu,
-        skip: Vec::new(),
-        restore: None,
-    })
+    FromCoordinator::Start(order(attempt(task), spec))
+}
+
+/// The order to run `spec` as `attempt`.
+pub fn order(attempt: Attempt, spec: TaskSpec) -> Start {
+    Start { attempt, spec: Arc::new(spec), hardware: HardwareKind::Cpu, device: None, skip: Vec::new(), restore: None }
 }
 
 /// What an inventory says of attempts and results, for comparing.

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod fake;
+mod nvml;
 mod runner;
 
 use fake::{Coordinator, PATIENCE, attempt, daemon, files_in, keeps, recorded, runs, shell, spec, start, until};
@@ -63,7 +64,6 @@ async fn a_task_runs_on_while_the_connection_is_gone() {
     drop(talk);
     let (mut talk, _, inventory) = coordinator.accept().await;
     assert_eq!(inventory.attempts.iter().map(|held| held.state).collect::<Vec<_>>(), [HeldState::Running]);
-    talk.say(vec![FromCoordinator::Reconcile { keep: vec![attempt(1)], kill: Vec::new() }]).await;
     std::fs::write(dir.path().join("attempts/1-1-1/home/go"), "").expect("its home is there");
     assert_eq!(talk.result(attempt(1)).await.ended, Ended::Passed);
     assert_eq!(String::from_utf8_lossy(&talk.output), "before\nafter\n", "output is told from where it was acknowledged");

@@ -10,10 +10,6 @@ use tokio::time::timeout;
 
 const WAITS: &str = "echo before; echo $$ > pid; while [ ! -e go ]; do sleep 0.02; done; echo after";
 
-fn keep(task: u64) -> FromCoordinator {
-    FromCoordinator::Reconcile { keep: vec![attempt(task)], kill: Vec::new() }
-}
-
 #[tokio::test]
 async fn tasks_go_on_when_the_daemon_is_killed_and_the_next_one_takes_them_over() {
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -34,7 +30,7 @@ async fn tasks_go_on_when_the_daemon_is_killed_and_the_next_one_takes_them_over(
     assert_eq!(inventory.attempts[0].state, HeldState::Running);
     assert!(runs(&pid), "it was not touched");
     assert_eq!((runners(dir.path()), before.len()), (before, 1), "nor was its runner");
-    talk.say(vec![keep(2), recorded(1)]).await;
+    talk.say(vec![recorded(1)]).await;
     std::fs::write(dir.path().join("attempts/2-1-1/home/go"), "").expect("its home is there");
     let outcome = talk.result(attempt(2)).await;
     assert_eq!((outcome.ended, outcome.log_bytes), (Ended::Passed, 13));
@@ -175,7 +171,6 @@ async fn what_the_daemon_had_ordered_before_it_was_killed_is_known_to_the_next_o
     let _second = daemon(&coordinator.address, dir.path(), &[]);
     let (mut talk, _, inventory) = coordinator.accept().await;
     assert_eq!(inventory.attempts[0].state, HeldState::Ending);
-    talk.say(vec![keep(1)]).await;
     std::fs::write(home.join("go"), "").expect("its home is there");
     assert_eq!(talk.result(attempt(1)).await.ended, Ended::Cancelled);
 }

@@ -32,7 +32,7 @@ impl Choose for Headroom {
 fn score(desk: &mut Desk<'_, '_>, arrival: &Arrival<'_>, worker: WorkerIndex) -> f64 {
     let given = desk.committed(worker);
     let entry = desk.view.fleet().get(worker);
-    let (whole, measured) = (entry.whole(), entry.load);
+    let (whole, measured) = (entry.whole(), &entry.load);
     let headroom = |given: u64, whole: u64, measured: Option<f64>| {
         let share = given as f64 / whole.max(1) as f64;
         1.0 - share.max(measured.unwrap_or(0.0))

@@ -246,7 +246,7 @@ impl Offer {
 /// A worker's load as the publication means it: the mean over processor, memory and devices. The processor is what the worker
 /// measures, or else the share of its slots in use.
 fn load_of(view: &View<'_>, worker: WorkerIndex) -> f64 {
-    let measured = view.fleet().get(worker).load;
+    let measured = &view.fleet().get(worker).load;
     let (slots, memory, device) = shares(view, worker);
     // Memory that nobody asked for and nobody measured is not known to be free, nor is that of devices.
     let memory = measured.memory.or(Some(memory).filter(|share| *share > 0.0));

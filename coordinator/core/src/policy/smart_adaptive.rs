@@ -87,7 +87,7 @@ impl Predictor {
 fn features(desk: &mut Desk<'_, '_>, arrival: &Arrival<'_>, worker: WorkerIndex) -> Features {
     let own_s = desk.own_s(arrival, worker).max(1e-3);
     let before = desk.queue_length(worker) / desk.slots(worker);
-    let measured = desk.view.fleet().get(worker).load;
+    let measured = &desk.view.fleet().get(worker).load;
     let size = arrival.task.tests() as f64;
     [1.0, own_s.ln(), before.ln_1p(), measured.cpu.unwrap_or(0.0), measured.memory.unwrap_or(0.0), size.ln_1p()]
 }

@@ -2,7 +2,7 @@
 
 use super::{State, waits};
 use crate::estimate::{Estimates, two_digits};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Seat};
 use crate::ledger::{AttemptRecord, Promise, Standstill, State as TaskState, Task};
 use crate::queue::UNKNOWN_MS;
 use shared::fact::{Fact, StandstillEnd, StopReason, What};
@@ -48,7 +48,8 @@ impl State {
     }
 
     pub(super) fn lease(&mut self, fact: &Fact) {
-        let What::AttemptLeased { task: id, attempt: number, worker, hardware, hedge, why, decision, decided_with } = &fact.what
+        let What::AttemptLeased { task: id, attempt: number, worker, hardware, device, hedge, why, decision, decided_with } =
+            &fact.what
         else {
             return;
         };
@@ -62,8 +63,12 @@ impl State {
             self.leave_queue(id);
         }
         let task = self.ledger.get(id).expect("only a task that was queued is leased");
-        let demand = self.demand(task);
-        self.fleet.take(worker, attempt, demand, *hardware);
+        let entry = self.fleet.get(worker);
+        let takes = entry.takes(self.demand(task), *hardware);
+        // A fact of a time before devices were told apart names none.
+        let seat = device.map(|device| Seat { device, bytes: takes.gpu_memory_bytes });
+        let seat = seat.or_else(|| entry.bays().seat(*hardware, takes.gpu_memory_bytes));
+        self.fleet.take(worker, attempt, takes, seat);
         let task = self.ledger.task_mut(id);
         task.attempts.push(AttemptRecord {
             number: *number,

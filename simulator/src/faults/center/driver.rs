@@ -1,9 +1,9 @@
 //! The loop that owns the core, and what the world sees of it once it is on disk. Mirrors `coordinator/src/driver.rs` and
 //! `release.rs`.
 
-use super::{CLUSTER, DeathPhase, DeathPoint};
 use super::log::{Batch, LogDisk, Writer};
 use super::session::Session;
+use super::{CLUSTER, DeathPhase, DeathPoint};
 use crate::faults::around::{Around, CenterAlarm, Happening};
 use crate::faults::clients::{Asked, Request};
 use crate::faults::dial::Dial;
@@ -69,6 +69,10 @@ pub struct Process {
     next_client: u64,
     /// When the core was last stepped.
     stepped: Time,
+    /// For how long it stood still, in all.
+    stood: Duration,
+    /// Whether the last commit failed.
+    is_log_stalled: bool,
 }
 
 impl Process {
@@ -87,6 +91,8 @@ impl Process {
             callers: BTreeMap::new(),
             next_client: 0,
             stepped: Time::ZERO,
+            stood: Duration::ZERO,
+            is_log_stalled: false,
         }
     }
 
@@ -111,12 +117,14 @@ impl Process {
     /// Takes what has arrived until there is nothing left to do or the disk holds it up.
     pub fn drive(&mut self, around: &mut Around, disk: &LogDisk) {
         loop {
+            self.core.hold_leases(self.is_log_stalled);
             if !(self.batch.facts.is_empty() && self.batch.effects.is_empty()) {
                 if self.waiting.len() >= BATCHES_MAX {
                     around.sights.see(Sight::DriverBlocked);
                     return;
                 }
                 self.waiting.push_back(std::mem::take(&mut self.batch));
+                self.gather_while_stalled(around);
                 self.commit(around, disk);
             }
             let now = self.clock.shows(around.now);
@@ -149,6 +157,19 @@ impl Process {
         }
     }
 
+    /// While nothing can be written, what comes joins what waits, but for signs of life: they follow from no fact.
+    fn gather_while_stalled(&mut self, around: &mut Around) {
+        while self.is_log_stalled
+            && let Some(mut batch) = self.waiting.pop_front()
+        {
+            let is_sign = |effect: &Release| matches!(effect, Release::Send(_, FromCoordinator::HeartbeatAck { .. }));
+            let (signs, rest) = batch.effects.into_iter().partition(is_sign);
+            batch.effects = rest;
+            self.writer.join(batch);
+            self.release(around, signs);
+        }
+    }
+
     /// A commit has ended. True when the program dies with it.
     pub fn committed(&mut self, around: &mut Around, disk: &mut LogDisk, dies: &mut Option<DeathPoint>) -> bool {
         let dying = match dies {
@@ -167,10 +188,12 @@ impl Process {
             Ok(effects) => effects,
             Err(again) => {
                 around.clockwork.set(again, Happening::Center(self.life, CenterAlarm::Committed));
+                self.is_log_stalled = true;
+                self.gather_while_stalled(around);
                 return false;
             }
         };
-        self.is_listening = true;
+        (self.is_listening, self.is_log_stalled) = (true, false);
         match dying {
             Some(DeathPhase::AfterEffects(most)) => effects.truncate(most),
             Some(DeathPhase::BeforeWrite | DeathPhase::AfterWrite) => effects.clear(),
@@ -231,9 +254,7 @@ impl Process {
                 Event::Disconnected { connection: ConnectionId(wire.0), why: why.into() }
             }
             Input::Submit(request, tasks) => Event::Submitted { client: self.client(Asked::Submit(request)), tasks },
-            Input::Operate(command) => {
-                Event::Operator { client: self.client(Asked::Order(command.clone())), command }
-            }
+            Input::Operate(command) => Event::Operator { client: self.client(Asked::Order(command.clone())), command },
             Input::Look => {
                 self.batch.effects.push(Release::Seen(around.witness.look(&self.core)));
                 return;
@@ -254,11 +275,12 @@ impl Process {
         let is_late = self.core.next_wakeup().is_some_and(|due| now.since(due) > LATE);
         if is_late && now.since(self.stepped) > LATE {
             around.sights.see(Sight::Amnesty);
+            self.stood += now.since(self.stepped);
         }
         self.stepped = now;
         let mut effects = Vec::new();
         self.core.step(now, event, &mut effects);
-        around.witness.after(around.now, &before, &effects, &mut around.sights);
+        around.witness.after(around.now, now - self.stood, &before, &effects, &mut around.sights);
         self.sort(around, effects);
         around.witness.check(around.now, &self.core);
     }

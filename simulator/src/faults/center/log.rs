@@ -53,6 +53,11 @@ impl Writer {
         Ok(around.now + takes)
     }
 
+    /// What waits while a commit fails is written with it.
+    pub fn join(&mut self, batch: Batch) {
+        self.under_way.push(batch);
+    }
+
     /// A commit ends. Where it failed it is tried again at the time that is returned.
     pub fn end(&mut self, around: &mut Around, disk: &mut LogDisk) -> Result<Vec<Release>, Time> {
         if around.now < disk.fails_until && !planted::bug(4) {

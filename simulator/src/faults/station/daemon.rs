@@ -75,13 +75,7 @@ impl Daemon {
 
     /// Steps the core for what happened, does what it orders, and says what came of it in one batch. True when the daemon is
     /// to end.
-    pub fn work_off(
-        &mut self,
-        around: &mut Around,
-        event: Event,
-        work_dir: &mut WorkDir,
-        runner: &mut Runner,
-    ) -> bool {
+    pub fn work_off(&mut self, around: &mut Around, event: Event, work_dir: &mut WorkDir, runner: &mut Runner) -> bool {
         let mut pending = VecDeque::from([event]);
         let mut effects = Vec::new();
         let mut stop = false;
@@ -227,4 +221,3 @@ fn see(around: &mut Around, note: &Note) {
     };
     around.sights.see(sight);
 }
-

@@ -5,7 +5,7 @@ use crate::faults::around::{Around, Happening};
 use crate::faults::center::Death;
 use crate::faults::dial::Dial;
 use crate::faults::sights::Sight;
-use crate::faults::tasks::{Fate, Save, Step};
+use crate::faults::tasks::{Fate, Save, Step, content};
 use crate::faults::trouble::Mend;
 use shared::bytes::Bytes;
 use shared::id::{Attempt, Digest, TaskId};
@@ -54,14 +54,14 @@ enum Phase {
     Fetching,
     Running,
     /// It was told to save, and stopped.
-    Stopped { is_saved: bool },
-    Ended { outcome: Outcome, is_stored: bool, is_forgotten: bool },
-}
-
-impl Kept {
-    fn has_processes(&self) -> bool {
-        self.phase == Phase::Running
-    }
+    Stopped {
+        is_saved: bool,
+    },
+    Ended {
+        outcome: Outcome,
+        is_stored: bool,
+        is_forgotten: bool,
+    },
 }
 
 impl Runner {
@@ -77,12 +77,12 @@ impl Runner {
 
     /// Whether attempts run.
     pub fn is_busy(&self) -> bool {
-        self.held.values().any(Kept::has_processes)
+        self.held.values().any(|kept| kept.phase == Phase::Running)
     }
 
     /// What a daemon that begins finds, and what it is to hear of it at once. Output of all else is removed.
     pub fn find(&mut self) -> (Vec<Held>, Vec<Event>) {
-        let Self { held, printed, dial: _, .. } = self;
+        let Self { held, printed, .. } = self;
         printed.retain(|attempt, _| held.contains_key(attempt));
         let log_bytes = |attempt: &Attempt| printed.get(attempt).copied().unwrap_or(0);
         let found = held.iter().map(|(attempt, kept)| Held {
@@ -99,9 +99,7 @@ impl Runner {
         let found = found.collect();
         let events = held.iter().filter_map(|(attempt, kept)| match &kept.phase {
             Phase::Stopped { is_saved } => Some(Event::Stopped { attempt: *attempt, is_saved: *is_saved }),
-            Phase::Ended { outcome, is_stored: true, .. } => {
-                Some(ended(*attempt, outcome, log_bytes(attempt), kept.ending))
-            }
+            Phase::Ended { outcome, is_stored: true, .. } => Some(ended(*attempt, outcome, log_bytes(attempt), kept.ending)),
             Phase::Ended { is_stored: false, .. } | Phase::Fetching | Phase::Running => None,
         });
         (found, events.collect())
@@ -282,6 +280,9 @@ impl Runner {
     /// An attempt that was told to save stops: with its state, or without and to begin again.
     fn stop(&mut self, around: &mut Around, attempt: Attempt) -> Option<Event> {
         let kept = self.held.get_mut(&attempt)?;
+        if kept.ending.is_some() {
+            return self.gone(around, attempt, Outcome { run_s: 1.0, ..Outcome::bare(Ended::Cancelled) });
+        }
         let is_saved = kept.fate.save == Save::Saves;
         kept.stops = None;
         if !is_saved {
@@ -391,9 +392,4 @@ impl Runner {
 
 fn ended(attempt: Attempt, outcome: &Outcome, log_bytes: u64, by: Option<Reason>) -> Event {
     Event::Ended { attempt, outcome: outcome.clone(), log_bytes, is_clean: true, by }
-}
-
-/// What an attempt prints at this place.
-pub fn content(attempt: Attempt, at: u64) -> u8 {
-    (attempt.task.0 ^ attempt.number.0 ^ (at * 31)) as u8
 }

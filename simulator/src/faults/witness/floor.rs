@@ -52,6 +52,11 @@ impl Floor {
         }
     }
 
+    /// Whether an attempt was given out by an earlier life of the coordinator than the one a worker obeys.
+    pub fn is_outdated(&self, station: usize, attempt: Attempt) -> bool {
+        self.epochs.get(&station).is_some_and(|epoch| attempt.number.0 >> 32 < u64::from(epoch.0))
+    }
+
     pub fn forgot_all(&mut self, station: usize) {
         self.epochs.remove(&station);
     }
@@ -65,9 +70,6 @@ impl Floor {
     ) -> Result<(), (&'static str, String)> {
         if !self.began.insert(attempt) {
             return Err(("I5", format!("attempt {attempt} is begun a second time, at w{station}")));
-        }
-        if self.epochs.get(&station).is_some_and(|epoch| attempt.number.0 >> 32 < u64::from(epoch.0)) {
-            return Err(("I13", format!("w{station} begins {attempt}, which an earlier life of the coordinator gave out")));
         }
         let others: Vec<(Attempt, usize)> =
             self.running.iter().filter(|(other, _)| other.task == attempt.task).map(|(other, at)| (*other, *at)).collect();

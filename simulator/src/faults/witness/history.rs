@@ -162,10 +162,9 @@ impl History {
         self.tasks.iter().filter(|(_, story)| story.verdict.is_none()).map(|(id, _)| *id)
     }
 
-    /// A task that was cancelled or has its verdict, and has a live attempt.
-    pub fn lingers(&self) -> Option<TaskId> {
-        let is_over = |story: &Story| story.is_cancelled || story.verdict.is_some();
-        self.tasks.iter().find(|(_, story)| is_over(story) && story.live().count() > 0).map(|(id, _)| *id)
+    /// The workers that have live attempts of a task.
+    pub fn live_at(&self, task: TaskId) -> impl Iterator<Item = &str> {
+        self.tasks.get(&task).into_iter().flat_map(Story::live).map(|(_, tale)| &*tale.worker)
     }
 
     /// How many tasks there are.
@@ -304,7 +303,9 @@ impl Story {
         wrong_unless(!is_command || own <= usize::from(self.spec.retries), "I18", || {
             format!("task {task} is tried again after {own} failures of its own; {} retries are allowed", self.spec.retries)
         })?;
-        wrong_unless(infra < INFRA_FAILURES_MAX, "I18", || format!("task {task} is tried again after {infra} failures of machines"))
+        wrong_unless(infra < INFRA_FAILURES_MAX, "I18", || {
+            format!("task {task} is tried again after {infra} failures of machines")
+        })
     }
 
     /// A state that two attempts in a row could not go on from is given up.

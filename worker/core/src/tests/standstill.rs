@@ -27,8 +27,8 @@ fn running() -> (Bench, Attempt) {
     let (mut bench, one) = (Bench::open(), attempt(1, 1));
     let limits = Timeouts { run_s: Some(20.0), ..Timeouts::default() };
     let spec = TaskSpec { checkpointable: true, timeouts: limits, ..TaskSpec::new("t", Work::Command(vec!["x".into()])) };
-    let start = Start { attempt: one, spec: Arc::new(spec), hardware: HardwareKind::Cpu, skip: Vec::new(), restore: None };
-    bench.hear(FromCoordinator::Start(start));
+    let FromCoordinator::Start(first) = command(one) else { unreachable!("it is an order to start") };
+    bench.hear(FromCoordinator::Start(Start { spec: Arc::new(spec), ..first }));
     bench.step(Event::Started { attempt: one });
     (bench, one)
 }

@@ -123,7 +123,7 @@ pub(super) fn belief(view: &View<'_>, task: &Task, worker: WorkerIndex, hardware
 pub(super) fn lasting_speed(view: &View<'_>, worker: WorkerIndex, hardware: HardwareKind) -> f64 {
     let entry = view.fleet().get(worker);
     let heat = match view.config().enable_resource_efficiency {
-        true => entry.heat.outlook(&entry.load, entry.throttle_c(), HEAT_HORIZON_S),
+        true => entry.heat.outlook(&entry.load, &entry.inventory, HEAT_HORIZON_S),
         false => 1.0,
     };
     view.speed(worker, hardware) * heat
