@@ -84,8 +84,10 @@ const UNHEARD_MAX: Duration = Duration::from_secs(20);
 /// # Errors
 /// Anything that keeps it from starting: the port, the folder, the log, the database, the configuration.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    // The log may be a file on a full disk: what cannot be written is not worth dying for, as telling of it on stderr would be.
     let to_stderr = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()));
     // A host that embeds this may have set up its own.
     drop(to_stderr.try_init());

@@ -14,7 +14,9 @@ struct Command {
 fn main() -> ExitCode {
     let args = Command::parse().args;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // The log may be a file on a full disk: what cannot be written is not worth dying for, as telling of it on stderr would be.
+    let to_stderr = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+    to_stderr.with_env_filter(filter).init();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
