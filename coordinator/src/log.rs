@@ -191,11 +191,12 @@ mod tests {
         let (reply, mut answer) = oneshot::channel();
         let fact = Arc::new(Fact { at: Time::ZERO, what: What::WorkerReady { worker: "w".into() } });
         let say = |facts, effects| batches.blocking_send(Batch { facts, effects }).expect("the writer lives");
-        say(vec![], vec![Release::Open(ConnectionId(1), outbox)]);
+        let sign = |number| FromCoordinator::HeartbeatAck { number };
+        say(vec![], vec![Release::Open(ConnectionId(1), outbox), Release::Send(ConnectionId(1), sign(6))]);
+        assert_eq!(heard.blocking_recv(), Some(sign(6)), "it is open before anything has to be written");
         say(vec![fact], vec![Release::Reply(reply, Reply::Done)]);
-        let sign = FromCoordinator::HeartbeatAck { number: 7 };
-        say(vec![], vec![Release::Send(ConnectionId(1), sign.clone())]);
-        assert_eq!(heard.blocking_recv(), Some(sign));
+        say(vec![], vec![Release::Send(ConnectionId(1), sign(7))]);
+        assert_eq!(heard.blocking_recv(), Some(sign(7)));
         assert!(answer.try_recv().is_err() && health.problem().is_some(), "nothing is acknowledged");
         other.execute_batch("ROLLBACK").expect("it was begun");
         assert_eq!(answer.blocking_recv(), Ok(Reply::Done));

@@ -1,7 +1,7 @@
 //! Seeds of everything going wrong: what must hold holds, and a seed is a run.
 
 use simulator::faults::sweep::{Failure, sweep};
-use simulator::faults::{Setting, Story, Trace, Trouble, run};
+use simulator::faults::{Setting, Sight, Story, Trace, Trouble, run};
 
 fn told(story: &Story) -> String {
     let violation = story.violation.as_ref().expect("it went wrong");
@@ -37,13 +37,13 @@ fn a_run_in_words_is_the_run() {
 }
 
 #[test]
-fn without_trouble_no_attempt_is_lost() {
+fn without_trouble_no_attempt_is_lost_but_to_tasks_that_take_their_workers_down() {
     for seed in 1..20 {
         let setting = Setting { troubles: Vec::new(), ..Setting::drawn(seed, 0.2) };
         let story = run(setting, Trace::default());
         assert_eq!(story.violation, None, "{seed}");
-        let lost = simulator::faults::Sight::LostOnReturn;
-        assert_eq!(story.sights.times(lost), 0, "{seed}");
+        let times = |sight| story.sights.times(sight);
+        assert!(times(Sight::TookDown) > 0 || times(Sight::LostOnReturn) == 0, "{seed}");
     }
 }
 
@@ -54,6 +54,6 @@ fn a_coordinator_that_dies_in_its_commits_keeps_all_it_promised() {
         let setting = Setting { troubles, trouble_every_s: 20.0, ..Setting::drawn(seed, 0.2) };
         let story = run(setting, Trace::default());
         assert_eq!(story.violation, None, "{seed}");
-        assert!(story.sights.times(simulator::faults::Sight::Replayed) > 3, "{seed}: it died and came back");
+        assert!(story.sights.times(Sight::Replayed) > 3, "{seed}: it died and came back");
     }
 }

@@ -41,6 +41,8 @@ sights! {
     ReconcileKeep = "a worker comes back and keeps what it runs",
     /// A worker comes back without an attempt.
     LostOnReturn = "a worker comes back without an attempt",
+    /// A task takes its worker down.
+    TookDown = "a task takes its worker down",
     /// Digests differ and the inventory is asked for.
     DigestDiffers = "digests differ and the inventory is asked for",
     /// A worker is suspected.

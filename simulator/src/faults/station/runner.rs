@@ -264,6 +264,7 @@ impl Runner {
                 Event::Tests { attempt, results: vec![result] }
             }
             Step::Poison => {
+                around.sights.see(Sight::TookDown);
                 around.clockwork.set(around.now, Happening::Mend(Mend::Kill(self.index, Death::PowerLost)));
                 return None;
             }
