@@ -111,6 +111,7 @@ impl Writer {
                 continue;
             }
             self.health.set(Some(Trouble::Stalled(error.to_string())));
+            gathered.iter_mut().for_each(|batch| self.release_signs(batch));
             if !self.wait_for_the_disk(&mut gathered) {
                 last_tries -= 1;
             }
@@ -144,8 +145,14 @@ impl Writer {
         }
     }
 
-    /// Waits for a moment; false when nothing more can come. What comes meanwhile joins what waits, but for signs of life:
-    /// they follow from no fact, and workers that hear none would give up.
+    /// Lets signs of life go: they follow from no fact, and workers that hear none would give up.
+    fn release_signs(&mut self, batch: &mut Batch) {
+        let (signs, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.effects).into_iter().partition(Release::is_sign_of_life);
+        signs.into_iter().for_each(|sign| self.releaser.release(sign));
+        batch.effects = rest;
+    }
+
+    /// Waits for a moment; false when nothing more can come. What comes meanwhile joins what waits, but for signs of life.
     fn wait_for_the_disk(&mut self, gathered: &mut Vec<Batch>) -> bool {
         let until = Instant::now() + RETRY;
         let mut facts: usize = gathered.iter().map(|batch| batch.facts.len()).sum();
@@ -159,9 +166,7 @@ impl Writer {
                 std::thread::sleep(until - Instant::now());
                 return false;
             };
-            let (signs, rest): (Vec<_>, Vec<_>) = next.effects.into_iter().partition(Release::is_sign_of_life);
-            signs.into_iter().for_each(|sign| self.releaser.release(sign));
-            next.effects = rest;
+            self.release_signs(&mut next);
             facts += next.facts.len();
             gathered.push(next);
         }
