@@ -231,10 +231,7 @@ impl Driver {
                 let mac = self.settings.token.as_ref().map(|token| token.prove(nonce, self.identity.worker, epoch));
                 self.pending.push_front(Event::Proven { mac });
             }
-            Effect::Pin { cluster, epoch } => {
-                self.identity = Identity { cluster: Some(cluster), epoch_seen: epoch, ..self.identity.clone() };
-                self.around.work.pin(&self.identity)?;
-            }
+            Effect::Pin { cluster, epoch } => self.pin(Identity { cluster: Some(cluster), epoch_seen: epoch, ..self.identity }),
             Effect::Send(message @ (FromWorker::Log { .. } | FromWorker::Finished { .. })) => self.batch.bulk.push(message),
             Effect::Send(message) => self.batch.control.push(message),
             Effect::SendLog { attempt, from, bytes_max } => self.send_log(attempt, from, bytes_max),
@@ -256,6 +253,21 @@ impl Driver {
             Effect::Stop(stop) => self.stop = Some(stop),
         }
         Ok(())
+    }
+
+    /// Makes durable whom this worker obeys. Where the disk does not take it nobody is obeyed, and it is tried again.
+    fn pin(&mut self, identity: Identity) {
+        if identity == self.identity {
+            return;
+        }
+        match self.around.work.pin(&identity) {
+            Ok(()) => self.identity = identity,
+            Err(error) => {
+                self.session = None;
+                self.complain(format!("{error:#}: free some space"));
+                self.pending.push_back(Event::Disconnected);
+            }
+        }
     }
 
     fn note(&mut self, note: Note) {

@@ -387,10 +387,10 @@ impl Fleet {
         }
     }
 
-    /// Counts `stood` as time in which every worker was heard.
-    pub(crate) fn forgive(&mut self, stood: std::time::Duration) {
+    /// Counts `time` before `now` as time in which every worker was heard.
+    pub(crate) fn forgive(&mut self, now: Time, time: std::time::Duration) {
         for worker in &mut self.workers {
-            worker.heard = worker.heard + stood;
+            worker.heard = (worker.heard + time).min(now);
         }
     }
 }

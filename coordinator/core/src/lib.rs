@@ -385,12 +385,13 @@ impl Coordinator {
         Duration::from_secs_f64(self.config.balancer.check_interval_s)
     }
 
-    /// A coordinator that stood still has heard nobody: every lease is longer by the time it stood still.
+    /// A coordinator that stood still has heard nobody: every lease is longer by the time it stood still, as far as an overdue
+    /// timer shows it, and by a heartbeat more, in which whoever lives is heard again.
     fn forgive_own_stall(&mut self, now: Time) {
         let Some(due) = self.timers.next().filter(|_| !planted::bug(18)) else { return };
         let stood = now.since(due.max(self.forgiven));
         if stood > Duration::from_secs(1) {
-            self.state.fleet.forgive(stood);
+            self.state.fleet.forgive(now, stood + self.config.heartbeat);
             self.forgiven = now;
         }
     }

@@ -129,12 +129,12 @@ impl Coordinator {
             Ended::Passed | Ended::Cancelled | Ended::Saved => None,
         };
         let reason = match (outcome.ended, failure) {
+            (_, Some(Failure::Lost)) => StopReason::Lost,
             _ if !task.is_open() => StopReason::Hedged,
             (Ended::Passed, _) => StopReason::Finished,
             (Ended::Cancelled, _) => StopReason::Cancelled,
             (Ended::Saved, _) if matches!(target, Some(Some(_))) => StopReason::Migrated,
             (Ended::Saved, _) => StopReason::Preempted,
-            (_, Some(Failure::Lost)) => StopReason::Lost,
             (_, Some(failure)) if failure.is_of_the_task() => StopReason::Finished,
             (Ended::Failed(_), _) => StopReason::Failed,
         };

@@ -7,7 +7,7 @@ pub(crate) use attempts::behind_s;
 
 use crate::decision::Decisions;
 use crate::estimate::Estimates;
-use crate::fleet::{Fleet, Presence, WorkerIndex};
+use crate::fleet::{Fleet, Presence, Worker, WorkerIndex};
 use crate::ledger::{Ledger, State as TaskState, Task};
 use crate::plan::Move;
 use crate::queue::{Profile, Queue};
@@ -19,6 +19,7 @@ use shared::planted;
 use shared::requirement::Demand;
 use shared::time::Time;
 use std::cmp::Reverse;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 /// What the facts so far amount to.
@@ -166,19 +167,17 @@ impl State {
 
     /// A number over everything facts decide about tasks and who holds them: equal after a replay (invariant I14).
     pub fn hash(&self) -> u64 {
-        let tasks = self.ledger.iter().map(|(id, task)| format!("{id} {:?} {:?} {:?}\n", task.state, task.attempts, task.extra));
-        let workers = self.fleet.iter().map(|(at, worker)| {
-            format!(
-                "{at:?} {} {:?} {:?} {:?} {:?}\n",
-                worker.name,
-                worker.session,
-                worker.inventory,
-                worker.admission,
-                worker.digest()
-            )
+        let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+        let tasks = self
+            .ledger
+            .iter()
+            .try_for_each(|(id, task)| writeln!(hash, "{id} {:?} {:?} {:?}", task.state, task.attempts, task.extra));
+        let workers = self.fleet.iter().try_for_each(|(at, worker)| {
+            let Worker { name, session, inventory, admission, .. } = worker;
+            writeln!(hash, "{at:?} {name} {session:?} {inventory:?} {admission:?} {:?}", worker.digest())
         });
-        let bytes = tasks.chain(workers).flat_map(String::into_bytes);
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+        tasks.and(workers).expect("a number takes any text");
+        hash.0
     }
 
     fn worker(&self, name: &str) -> WorkerIndex {
@@ -198,6 +197,16 @@ impl State {
     fn wait(&mut self, id: TaskId, at_front: bool) {
         let profile = self.profile(id).expect("it waits, and its class is known");
         if at_front { self.queue.push_front(profile, id) } else { self.queue.push_back(profile, id) }
+    }
+}
+
+/// FNV-1a over what is written to it.
+struct Hash(u64);
+
+impl Write for Hash {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = text.bytes().fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        Ok(())
     }
 }
 

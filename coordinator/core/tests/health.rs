@@ -4,7 +4,7 @@ mod common;
 
 use common::{Bench, failed, machine, passed, spec};
 use coordinator_core::{Command, ConnectionId, Event};
-use shared::api::WhyCode;
+use shared::api::{WhyCode, WorkerState};
 use shared::fact::{Admission, BreakerState};
 use shared::hardware::Load;
 use shared::id::{Attempt, Digest};
@@ -39,6 +39,20 @@ fn fill(bench: &mut Bench, rounds: usize, failure: Failure) -> usize {
         }
     }
     given
+}
+
+#[test]
+fn a_coordinator_that_stood_still_past_the_end_of_a_lease_gives_its_worker_a_heartbeat_to_be_heard() {
+    let mut bench = Bench::new("fifo");
+    bench.join("w", 1, machine(1), &[], vec![]);
+    let state = |bench: &Bench| bench.coordinator.worker_views(bench.now)[0].state;
+    // Between two looks of the balancer the end of the lease, after 41 s, is all that is due.
+    bench.wait(Duration::from_secs(35));
+    bench.now = bench.now + Duration::from_secs(15);
+    bench.step(Event::Woke);
+    assert_ne!(state(&bench), WorkerState::Gone);
+    bench.wait(Duration::from_secs(6));
+    assert_eq!(state(&bench), WorkerState::Gone, "nobody was heard");
 }
 
 /// Lets time pass while the workers behind these connections are heard.

@@ -253,6 +253,15 @@ fn when_one_attempt_is_lost_the_other_goes_on() {
 }
 
 #[test]
+fn the_slower_of_two_attempts_whose_worker_is_lost_is_lost_and_not_stopped() {
+    let (mut bench, id, _, second) = hedged();
+    bench.say(2, FromWorker::Finished { attempt: second, outcome: passed() });
+    bench.step(Event::Disconnected { connection: ConnectionId(1), why: "gone".into() });
+    bench.wait(Duration::from_secs(60));
+    assert_eq!((bench.verdict(id), stops(&bench, StopReason::Hedged), stops(&bench, StopReason::Lost)), (Some("passed"), 0, 1));
+}
+
+#[test]
 fn a_cancelled_task_that_runs_twice_ends_once() {
     let (mut bench, id, first, second) = hedged();
     bench.order(Command::Cancel(id));

@@ -5,7 +5,7 @@ use super::setting::Setting;
 use super::sights::Sight;
 use super::sweep::{self, Failure, Sweep};
 use super::trace::Trace;
-use super::witness::Violation;
+use super::witness::{Moves, Violation};
 use crate::SimError;
 use crate::command::print;
 use serde_json::json;
@@ -143,8 +143,10 @@ fn text_of(args: &ChaosArgs, sweep: &Sweep, missing: &[Sight]) -> String {
     for sight in missing {
         text += &format!("never seen: {}\n", sight.text());
     }
+    let Moves { done, called_off, stranded } = sweep.moves;
     text + &format!(
         "{} seeds, {} went wrong, {} of {} run twice were the same\n{:.0} virtual hours, {} tasks, {} attempts, {} events\n\
+         {} moves of running tasks were ordered: {} done, {} called off, {} stranded\n\
          {:.1} s of processor time, {:.3} s a seed, {:.1} virtual hours for each second of a processor\n",
         sweep.seeds,
         sweep.failures.len(),
@@ -154,6 +156,10 @@ fn text_of(args: &ChaosArgs, sweep: &Sweep, missing: &[Sight]) -> String {
         sweep.tasks,
         sweep.attempts,
         sweep.events,
+        done + called_off + stranded,
+        done,
+        called_off,
+        stranded,
         sweep.cpu_s,
         sweep.cpu_s / sweep.seeds.max(1) as f64,
         sweep.virtual_hours_per_cpu_s(),
@@ -181,6 +187,7 @@ fn json_of(args: &ChaosArgs, sweep: &Sweep) -> String {
         "virtual_hours_per_cpu_s": sweep.virtual_hours_per_cpu_s(),
         "tasks": sweep.tasks,
         "attempts": sweep.attempts,
+        "moves": { "done": sweep.moves.done, "called_off": sweep.moves.called_off, "stranded": sweep.moves.stranded },
         "events": sweep.events,
         "rerun_same": sweep.rerun,
         "failures": failures.collect::<Vec<_>>(),

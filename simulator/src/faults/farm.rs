@@ -9,7 +9,7 @@ use super::sights::Sights;
 use super::station::Station;
 use super::trace::Trace;
 use super::trouble::{self, Mend, Trouble};
-use super::witness::Violation;
+use super::witness::{Moves, Violation};
 use crate::network::Direction;
 use coordinator_core::Command;
 use shared::fact::{Admission, What};
@@ -17,8 +17,10 @@ use shared::time::Time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// How long after the last trouble every task must have its verdict.
+/// How long after the last trouble every task must have its verdict, and how much longer for each one that is open then: the
+/// smallest farm has three slots, and a task takes a minute or two.
 const PROGRESS_MAX: Duration = Duration::from_secs(4 * 3600);
+const PROGRESS_MAX_PER_TASK: Duration = Duration::from_secs(60);
 /// How long after the last verdict nothing may be left.
 const QUIET_MAX: Duration = Duration::from_secs(300);
 /// More happenings than this at one time are a farm that runs on the spot.
@@ -54,6 +56,8 @@ pub struct Story {
     pub tasks: usize,
     /// Attempts of them.
     pub attempts: usize,
+    /// What became of the moves that were ordered.
+    pub moves: Moves,
     /// How long the run was, in virtual time.
     pub length: Time,
     /// The newest lines of the trace, where they were asked for.
@@ -86,6 +90,7 @@ pub fn run(setting: Setting, trace: Trace) -> Story {
         events: around.trace.events(),
         tasks: around.witness.history.tasks(),
         attempts: around.witness.history.attempts(),
+        moves: around.witness.history.moves(),
         length: around.now,
         lines: around.trace.last(usize::MAX).to_vec(),
         violation: around.witness.violation,
@@ -317,13 +322,15 @@ impl Farm {
         for at in 0..self.stations.len() {
             self.ask(Input::Operate(Command::Admit(self.stations[at].name().into(), Admission::Open)));
         }
-        let until = self.around.now + PROGRESS_MAX;
+        let open = self.around.witness.open_tasks().len() as u32;
+        let until = self.around.now + PROGRESS_MAX + PROGRESS_MAX_PER_TASK * open;
         let has_ended = self.run_until_so(until, |farm| farm.around.witness.open_tasks().is_empty());
         if !has_ended {
             let open = self.around.witness.open_tasks();
             let now = self.around.now;
-            let what =
-                format!("{} tasks have no verdict 4 h after the last trouble, task {:?} among them", open.len(), open.first());
+            let hours = now.seconds() / 3600.0 - self.around.setting.hours;
+            let (left, first) = (open.len(), open.first());
+            let what = format!("{left} tasks have no verdict {hours:.1} h after the last trouble, task {first:?} among them");
             return self.around.witness.accuse(now, "I17", what);
         }
         let until = self.around.now + QUIET_MAX;

@@ -4,6 +4,7 @@ use super::farm::{self, Story};
 use super::setting::Setting;
 use super::sights::Sights;
 use super::trace::Trace;
+use super::witness::Moves;
 use nix::time::{ClockId, clock_gettime};
 use std::ops::Range;
 use std::sync::Mutex;
@@ -32,6 +33,8 @@ pub struct Sweep {
     pub tasks: u64,
     /// Attempts of them.
     pub attempts: u64,
+    /// What became of the moves that were ordered.
+    pub moves: Moves,
     /// What was seen.
     pub sights: Sights,
     /// The runs in which something did not hold, and those that were not the same twice.
@@ -114,6 +117,7 @@ impl Sweep {
         self.events += story.events;
         self.tasks += story.tasks as u64;
         self.attempts += story.attempts as u64;
+        self.moves = self.moves.and(story.moves);
         self.sights.add(&story.sights);
         if differs {
             self.failures.push(Failure::Differs(story.seed));

@@ -9,7 +9,7 @@ mod history;
 mod seen;
 mod told;
 
-pub use history::History;
+pub use history::{History, Moves};
 
 use super::center::CLUSTER;
 use super::clients::Request;
@@ -37,7 +37,7 @@ const CHECKED_EVERY: u64 = 64;
 /// due, which the balancer's looks and the watch over each worker make half a minute at the most.
 const SILENT_MIN: Duration = Duration::from_secs(10);
 /// An attempt that nobody wants is gone when its worker has had a session for so long since.
-const UNWANTED_MAX: Duration = Duration::from_secs(150);
+const UNWANTED_MAX: Duration = Duration::from_secs(60);
 
 /// Something that must hold and does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,8 +176,13 @@ impl Witness {
         self.heard.extend(speaker.map(|worker| (worker, awake)));
         for effect in effects {
             match effect {
-                Effect::Record(fact) => self.after_fact(now, awake, before, &fact.what, sights),
-                Effect::Close { connection } => self.sessions.retain(|_, (wire, _)| wire.0 != connection.0),
+                Effect::Record(fact) => self.after_fact(now, awake, before, &fact.what),
+                Effect::Close { connection } => {
+                    if before.is_join && before.wire != Some(WireId(connection.0)) {
+                        sights.see(Sight::NewerSession);
+                    }
+                    self.sessions.retain(|_, (wire, _)| wire.0 != connection.0);
+                }
                 Effect::Send { .. } | Effect::Reply { .. } => {}
             }
         }
@@ -186,13 +191,11 @@ impl Witness {
         }
     }
 
-    fn after_fact(&mut self, now: Time, awake: Time, before: &Before, what: &What, sights: &mut Sights) {
+    fn after_fact(&mut self, now: Time, awake: Time, before: &Before, what: &What) {
         match (what, before.wire) {
             (What::WorkerJoined { worker, .. }, Some(wire)) if before.is_join => {
                 self.heard.insert(worker.clone(), awake);
-                if self.sessions.insert(worker.clone(), (wire, now)).is_some() {
-                    sights.see(Sight::NewerSession);
-                }
+                self.sessions.insert(worker.clone(), (wire, now));
             }
             (What::WorkerLeft { worker, why }, _) if why.contains("lease ended") => {
                 let silent = self.heard.get(worker).map(|heard| awake.since(*heard));
@@ -238,8 +241,8 @@ impl Witness {
         let late = self.over.iter().filter(|(_, since)| is_late(since)).map(|(task, _)| *task);
         let lingering =
             late.filter_map(|task| self.history.live_at(task).find(|worker| has_session(worker)).map(|at| (task, at)));
-        let found =
-            lingering.map(|(task, worker)| format!("task {task} is over, and {worker} has had an attempt of it for 150 s"));
+        let found = lingering
+            .map(|(task, worker)| format!("task {task} is over, and {worker} has had an attempt of it for {UNWANTED_MAX:?}"));
         if let Some(what) = found.collect::<Vec<_>>().into_iter().next() {
             self.accuse(now, "I19", what);
         }
@@ -256,6 +259,13 @@ impl Witness {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// A worker has seen frame `after` of a session, and before frame `before`. I12: what a session says counts once and in order.
+    pub fn takes_frame(&mut self, now: Time, station: usize, before: u64, after: u64) {
+        if after != before && after != before + 1 && after != 0 {
+            self.accuse(now, "I12", format!("w{station} takes frame {after} of its session after frame {before}"));
         }
     }
 
@@ -281,7 +291,7 @@ impl Witness {
     /// A process of an attempt begins. I7: no other attempt of its task runs, unless one of them is a hedge.
     pub fn runs(&mut self, now: Time, station: usize, attempt: Attempt) {
         let history = &self.history;
-        if let Err((invariant, what)) = self.floor.runs(station, attempt, |other| history.are_twins(attempt, other)) {
+        if let Err((invariant, what)) = self.floor.runs(now, station, attempt, |other| history.are_twins(attempt, other)) {
             self.accuse(now, invariant, what);
         }
     }

@@ -142,7 +142,8 @@ pub enum Effect {
         /// And in which epoch.
         epoch: Epoch,
     },
-    /// Make durable which cluster and epoch were obeyed, before anything else is done.
+    /// Make durable which cluster and epoch are obeyed, before anything else is done: where they are not yet, and where that
+    /// fails, `Disconnected`.
     Pin {
         /// The cluster.
         cluster: ClusterId,

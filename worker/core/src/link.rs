@@ -211,10 +211,8 @@ impl Worker {
             self.give_up(now, "it said welcome before the proof was given".into(), effects);
             return;
         };
-        if (self.identity.cluster, self.identity.epoch_seen) != (Some(cluster), epoch) {
-            (self.identity.cluster, self.identity.epoch_seen) = (Some(cluster), epoch);
-            effects.push(Effect::Pin { cluster, epoch });
-        }
+        (self.identity.cluster, self.identity.epoch_seen) = (Some(cluster), epoch);
+        effects.push(Effect::Pin { cluster, epoch });
         let lease = Duration::from_millis(welcome.lease_ms);
         self.link = Link::Open(Open {
             seen,

@@ -7,6 +7,7 @@ use shared::outcome::{Ended, Failure};
 use shared::protocol::{CheckpointRef, FromCoordinator, FromWorker, HeldState, Start};
 use shared::task::{Chunk, Framework, Target, TaskSpec, TestCase, Work};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Counts to the number in `to`, which the test writes, and goes on from where it was.
 const COUNTS: &str = r#"
@@ -28,13 +29,16 @@ fn checkpoint(task: u64) -> FromCoordinator {
     FromCoordinator::Checkpoint { attempt: attempt(task), deadline_ms: 25_000 }
 }
 
+/// Waits until an attempt runs: its process does, and the daemon knows that it does. Answers what it wrote to `pid`.
+async fn begun(talk: &mut crate::fake::Talk, work_dir: &Path, task: u64) -> String {
+    assert_eq!(talk.next().await, FromWorker::Started { attempt: attempt(task) });
+    pid_of(work_dir, task).await
+}
+
 async fn quiesced(talk: &mut crate::fake::Talk) -> CheckpointRef {
-    loop {
-        match talk.next().await {
-            FromWorker::Quiesced { checkpoint, .. } => return checkpoint,
-            FromWorker::Started { .. } => {}
-            other => panic!("it does not stand still: {other:?}"),
-        }
+    match talk.next().await {
+        FromWorker::Quiesced { checkpoint, .. } => checkpoint,
+        other => panic!("it does not stand still: {other:?}"),
     }
 }
 
@@ -51,7 +55,7 @@ async fn a_task_that_saved_its_state_goes_on_from_it_on_another_worker() {
     let _first = daemon(&coordinator.address, here.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
     talk.say(vec![start(1, counting())]).await;
-    pid_of(here.path(), 1).await;
+    begun(&mut talk, here.path(), 1).await;
     talk.say(vec![checkpoint(1)]).await;
     let state = quiesced(&mut talk).await;
     assert!(state.bytes > 1, "a number and a newline");
@@ -78,7 +82,7 @@ async fn what_stands_still_goes_on_in_its_place_when_it_is_told_to() {
     let _daemon = daemon(&coordinator.address, dir.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
     talk.say(vec![start(1, counting())]).await;
-    let first = pid_of(dir.path(), 1).await;
+    let first = begun(&mut talk, dir.path(), 1).await;
     talk.say(vec![checkpoint(1)]).await;
     quiesced(&mut talk).await;
     talk.say(vec![FromCoordinator::Resume { attempt: attempt(1) }]).await;
@@ -100,7 +104,7 @@ async fn what_stands_still_does_so_in_the_next_life_of_the_daemon_too() {
     let mut first = daemon(&coordinator.address, dir.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
     talk.say(vec![start(1, counting())]).await;
-    pid_of(dir.path(), 1).await;
+    begun(&mut talk, dir.path(), 1).await;
     talk.say(vec![checkpoint(1)]).await;
     let state = quiesced(&mut talk).await;
     first.kill().await.expect("it runs");
@@ -120,14 +124,14 @@ async fn what_ends_by_sigterm_without_saving_begins_again_and_what_exits_otherwi
     let (mut talk, _, _) = coordinator.accept().await;
     let script = "echo $EVENKEEL_ATTEMPT; [ -e pid ] && exit 0; echo $$ > pid; exec sleep 600";
     talk.say(vec![start(1, TaskSpec { checkpointable: true, ..shell(script) })]).await;
-    pid_of(dir.path(), 1).await;
+    begun(&mut talk, dir.path(), 1).await;
     talk.say(vec![checkpoint(1)]).await;
     assert_eq!(talk.result(attempt(1)).await.ended, Ended::Passed);
     assert_eq!(talk.output, b"1\n2\n");
     talk.output.clear();
     let script = "trap 'exit 4' TERM; echo $$ > pid; while :; do sleep 0.02; done";
     talk.say(vec![start(2, TaskSpec { checkpointable: true, ..shell(script) })]).await;
-    pid_of(dir.path(), 2).await;
+    begun(&mut talk, dir.path(), 2).await;
     talk.say(vec![checkpoint(2)]).await;
     assert_eq!(talk.result(attempt(2)).await.exit_code, Some(4));
 }
@@ -139,7 +143,7 @@ async fn a_state_that_is_not_what_it_was_is_refused_and_the_task_is_not_to_blame
     let _daemon = daemon(&coordinator.address, dir.path(), &[]);
     let (mut talk, _, _) = coordinator.accept().await;
     talk.say(vec![start(1, counting())]).await;
-    pid_of(dir.path(), 1).await;
+    begun(&mut talk, dir.path(), 1).await;
     talk.say(vec![checkpoint(1)]).await;
     let state = quiesced(&mut talk).await;
     talk.say(vec![FromCoordinator::Cancel { attempt: attempt(1), grace_ms: 0 }]).await;
@@ -187,6 +191,7 @@ async fn a_suite_stops_between_two_tests_and_the_next_attempt_runs_the_others() 
     let (mut talk, _, _) = coordinator.accept().await;
     talk.say(vec![start(1, suite())]).await;
     let home = dir.path().join("attempts/1-1-1/home");
+    assert_eq!(talk.next().await, FromWorker::Started { attempt: attempt(1) });
     until("its first test", || home.join("one").exists()).await;
     // Orders keep their order: when the second task has run, the first has its order.
     talk.say(vec![checkpoint(1), start(2, shell("true"))]).await;

@@ -99,8 +99,8 @@ impl Coordinator {
         }
     }
 
-    /// Accepts a worker and answers with everything it says it holds.
-    pub async fn accept(&mut self) -> (Talk, Hello, WorkerInventory) {
+    /// Accepts a worker up to its welcome.
+    pub async fn welcome(&mut self) -> (Talk, Hello) {
         let (mut talk, hello) = self.greet().await;
         let (nonce, cluster) = (BootNonce([5; 8]), ClusterId([6; 16]));
         talk.say(vec![FromCoordinator::Challenge { nonce, epoch: self.epoch, cluster, protocol: 1 }]).await;
@@ -109,6 +109,12 @@ impl Coordinator {
         let Self { lease_ms, .. } = *self;
         let welcome = Welcome { session: Session(1), lease_ms, heartbeat_ms: 100, spread_ms: 50, features: Vec::new() };
         talk.say(vec![FromCoordinator::Welcome(welcome)]).await;
+        (talk, hello)
+    }
+
+    /// Accepts a worker and answers with everything it says it holds.
+    pub async fn accept(&mut self) -> (Talk, Hello, WorkerInventory) {
+        let (mut talk, hello) = self.welcome().await;
         loop {
             if let FromWorker::Inventory(inventory) = talk.next().await {
                 // All that is there goes on; only then does a worker tell output.
@@ -180,6 +186,14 @@ impl Talk {
             self.heard = envelope.seq;
             self.waiting.extend(envelope.messages);
         }
+    }
+
+    /// Waits until the worker leaves this session; says whether it said anything before that.
+    pub async fn is_left_without_a_word(&mut self) -> bool {
+        !matches!(
+            timeout(PATIENCE, self.stream.next()).await.expect("the worker leaves"),
+            Some(Ok(Message::Text(_) | Message::Binary(_)))
+        )
     }
 
     /// The result of `attempt`, once it is told.

@@ -7,7 +7,7 @@ mod runner;
 
 use fake::{Coordinator, PATIENCE, attempt, daemon, files_in, keeps, recorded, runs, shell, spec, start, until};
 use sha2::{Digest as _, Sha256};
-use shared::id::Digest;
+use shared::id::{Digest, Epoch};
 use shared::outcome::{Ended, Failure};
 use shared::protocol::{FromCoordinator, FromWorker, HeldState, Refusal};
 use shared::task::{FileEntry, Manifest, TaskSpec, Timeouts, Work};
@@ -67,6 +67,31 @@ async fn a_task_runs_on_while_the_connection_is_gone() {
     std::fs::write(dir.path().join("attempts/1-1-1/home/go"), "").expect("its home is there");
     assert_eq!(talk.result(attempt(1)).await.ended, Ended::Passed);
     assert_eq!(String::from_utf8_lossy(&talk.output), "before\nafter\n", "output is told from where it was acknowledged");
+}
+
+#[tokio::test]
+async fn a_later_life_of_the_coordinator_is_obeyed_only_when_the_disk_knows_of_it() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut coordinator = Coordinator::start(Vec::new()).await;
+    let _daemon = daemon(&coordinator.address, dir.path(), &[]);
+    let (mut talk, _, _) = coordinator.accept().await;
+    talk.say(vec![start(1, shell("while [ ! -e go ]; do sleep 0.02; done"))]).await;
+    assert_eq!(talk.next().await, FromWorker::Started { attempt: attempt(1) });
+    // What is written to a file of this name cannot be written while it is a folder, as on a full disk.
+    let in_the_way = dir.path().join("identity.tmp");
+    std::fs::create_dir(&in_the_way).expect("its home is there");
+    coordinator.epoch = Epoch(2);
+    drop(talk);
+    for _ in 0..2 {
+        let (mut talk, _) = coordinator.welcome().await;
+        assert!(talk.is_left_without_a_word().await);
+    }
+    std::fs::remove_dir(&in_the_way).expect("it is empty");
+    let (mut talk, _, _) = coordinator.accept().await;
+    let kept = std::fs::read_to_string(dir.path().join("identity.json")).expect("it is there");
+    assert!(kept.contains("\"epoch_seen\": 2"), "{kept}");
+    std::fs::write(dir.path().join("attempts/1-1-1/home/go"), "").expect("its home is there");
+    assert_eq!(talk.result(attempt(1)).await.ended, Ended::Passed);
 }
 
 #[tokio::test]

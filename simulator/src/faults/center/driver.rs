@@ -119,17 +119,17 @@ impl Process {
         loop {
             self.core.hold_leases(self.is_log_stalled);
             if !(self.batch.facts.is_empty() && self.batch.effects.is_empty()) {
-                if self.waiting.len() >= BATCHES_MAX {
-                    around.sights.see(Sight::DriverBlocked);
-                    return;
-                }
                 self.waiting.push_back(std::mem::take(&mut self.batch));
                 self.gather_while_stalled(around);
                 self.commit(around, disk);
             }
             let now = self.clock.shows(around.now);
             let is_due = |core: &Coordinator| core.next_wakeup().is_some_and(|at| at <= now);
-            if (self.mailbox.is_empty() && !is_due(&self.core)) || self.waiting.len() >= BATCHES_MAX {
+            if self.mailbox.is_empty() && !is_due(&self.core) {
+                return;
+            }
+            if self.waiting.len() >= BATCHES_MAX {
+                around.sights.see(Sight::DriverBlocked);
                 return;
             }
             let arrived: Vec<Input> = self.mailbox.drain(..self.mailbox.len().min(INPUTS_MAX)).collect();

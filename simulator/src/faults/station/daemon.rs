@@ -81,10 +81,12 @@ impl Daemon {
         let mut stop = false;
         while let Some(event) = pending.pop_front() {
             let ended = if let Event::Ended { attempt, .. } = &event { Some(*attempt) } else { None };
+            let before = self.core.seen();
             if let Event::Received(envelope) = &event {
                 around.witness.hears(around.now, self.index, envelope);
             }
             self.core.step(self.clock.shows(around.now), event, &mut effects);
+            around.witness.takes_frame(around.now, self.index, before, self.core.seen());
             for effect in effects.drain(..) {
                 around.trace.note(around.now, &[5, self.index as u64], || format!("w{} {effect:?}", self.index));
                 match effect {

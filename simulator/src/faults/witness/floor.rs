@@ -15,6 +15,8 @@ pub struct Floor {
     running: BTreeMap<Attempt, usize>,
     /// Machines that stand still with all that runs on them.
     frozen: BTreeSet<usize>,
+    /// Machines that went on, and by when what was replaced meanwhile must be gone.
+    went_on: BTreeMap<usize, Time>,
     /// Attempts that were replaced while their machine stood still, and by when their processes must be gone.
     outlived: BTreeMap<Attempt, Option<Time>>,
     began: BTreeSet<Attempt>,
@@ -64,6 +66,7 @@ impl Floor {
     /// The processes of an attempt begin.
     pub fn runs(
         &mut self,
+        now: Time,
         station: usize,
         attempt: Attempt,
         are_twins: impl Fn(Attempt) -> bool,
@@ -74,10 +77,11 @@ impl Floor {
         let others: Vec<(Attempt, usize)> =
             self.running.iter().filter(|(other, _)| other.task == attempt.task).map(|(other, at)| (*other, *at)).collect();
         self.running.insert(attempt, station);
-        for (other, at) in others {
-            if self.frozen.contains(&at) {
-                self.outlived.insert(other, None);
-            } else if !are_twins(other) && !self.outlived.contains_key(&other) {
+        for (other, at) in others.into_iter().filter(|(other, _)| !are_twins(*other)) {
+            let until = self.went_on.get(&at).copied().filter(|until| *until > now);
+            if self.frozen.contains(&at) || until.is_some() {
+                self.outlived.entry(other).or_insert(until);
+            } else if !self.outlived.contains_key(&other) {
                 return Err(("I7", format!("attempt {attempt} begins at w{station} while attempt {other} runs at w{at}")));
             }
         }
@@ -115,9 +119,11 @@ impl Floor {
             return;
         }
         self.frozen.remove(&station);
+        let gone_by = now + AFTER_A_STANDSTILL;
+        self.went_on.insert(station, gone_by);
         for (attempt, until) in &mut self.outlived {
             if self.running.get(attempt) == Some(&station) {
-                *until = Some(now + AFTER_A_STANDSTILL);
+                *until = Some(gone_by);
             }
         }
     }

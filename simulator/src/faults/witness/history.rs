@@ -30,6 +30,28 @@ pub struct History {
     at: Time,
 }
 
+/// What became of the orders to move a running task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moves {
+    /// The task saved its state and left.
+    pub done: u64,
+    /// The order was withdrawn, or could not be followed: the task went on as if nobody had asked.
+    pub called_off: u64,
+    /// Nothing has become of it, which no task with a verdict may have.
+    pub stranded: u64,
+}
+
+impl Moves {
+    /// These and those.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            done: self.done + other.done,
+            called_off: self.called_off + other.called_off,
+            stranded: self.stranded + other.stranded,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Story {
     spec: Arc<TaskSpec>,
@@ -42,7 +64,9 @@ struct Story {
     checkpoint: Option<CheckpointRef>,
     /// Attempts in a row that could not go on from it; after two it is given up.
     restores_failed: u32,
-    standstill: Option<AttemptNumber>,
+    /// The attempt that is to stand still, and whether its task is to move.
+    standstill: Option<(AttemptNumber, bool)>,
+    moves: Moves,
     /// Why it was run again.
     again: Vec<Failure>,
     /// Workers that were lost while they ran it.
@@ -111,6 +135,7 @@ impl History {
             checkpoint: None,
             restores_failed: 0,
             standstill: None,
+            moves: Moves::default(),
             again: Vec::new(),
             lost_on: Vec::new(),
         };
@@ -183,6 +208,11 @@ impl History {
         Some((*number, newest.has_started, newest.stopped.is_some()))
     }
 
+    /// What became of the moves that were ordered.
+    pub fn moves(&self) -> Moves {
+        self.tasks.values().map(|story| story.moves).fold(Moves::default(), Moves::and)
+    }
+
     /// How many attempts there were.
     pub fn attempts(&self) -> usize {
         self.tasks.values().map(|story| story.attempts.len()).sum()
@@ -225,12 +255,20 @@ impl Story {
             }
             What::TaskFinished { attempt, verdict, .. } => self.finished(task, *attempt, *verdict, at, floor),
             What::Migration { attempt, .. } | What::Preemption { attempt, .. } => {
-                let before = self.standstill.replace(*attempt);
+                let is_move = matches!(what, What::Migration { .. });
+                self.moves.stranded += u64::from(is_move);
+                let before = self.standstill.replace((*attempt, is_move));
                 wrong_unless(before.is_none(), "I16", || format!("task {task} is told to move while it moves"))
             }
             What::StandstillEnded { attempt, end, .. } => {
                 let order = self.standstill.take();
-                wrong_unless(order == Some(*attempt), "I16", || format!("an order to task {task} ends that was not given"))?;
+                if order.is_some_and(|(_, is_move)| is_move) {
+                    let is_done = *end == StandstillEnd::Followed;
+                    self.moves.stranded -= 1;
+                    *(if is_done { &mut self.moves.done } else { &mut self.moves.called_off }) += 1;
+                }
+                let is_given = order.is_some_and(|(ordered, _)| ordered == *attempt);
+                wrong_unless(is_given, "I16", || format!("an order to task {task} ends that was not given"))?;
                 let is_saved = self.checkpoint.is_some() || *end != StandstillEnd::Followed;
                 wrong_unless(is_saved, "I16", || format!("task {task} goes on from a state that was not saved"))
             }
@@ -338,6 +376,7 @@ impl Story {
     ) -> Result<(), Wrong> {
         wrong_unless(self.verdict.is_none(), "I3", || format!("task {task} has a second verdict: {verdict}"))?;
         self.verdict = Some(verdict);
+        wrong_unless(self.standstill.is_none(), "I16", || format!("task {task} has its verdict and is still to stand still"))?;
         let deciding = attempt.and_then(|number| self.attempts.get(&number));
         wrong_unless(attempt.is_none() || deciding.is_some_and(|tale| tale.stopped.is_some()), "I4", || {
             format!("task {task} has its verdict from an attempt that has not ended")
