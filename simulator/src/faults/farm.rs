@@ -17,10 +17,8 @@ use shared::time::Time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// How long after the last trouble every task must have its verdict, and how much longer for each one that is open then: the
-/// smallest farm has three slots, and a task takes a minute or two.
+/// When troubles have ended, and as long as tasks are open, a verdict follows within this time on the one before.
 const PROGRESS_MAX: Duration = Duration::from_secs(4 * 3600);
-const PROGRESS_MAX_PER_TASK: Duration = Duration::from_secs(60);
 /// How long after the last verdict nothing may be left.
 const QUIET_MAX: Duration = Duration::from_secs(300);
 /// More happenings than this at one time are a farm that runs on the spot.
@@ -322,16 +320,15 @@ impl Farm {
         for at in 0..self.stations.len() {
             self.ask(Input::Operate(Command::Admit(self.stations[at].name().into(), Admission::Open)));
         }
-        let open = self.around.witness.open_tasks().len() as u32;
-        let until = self.around.now + PROGRESS_MAX + PROGRESS_MAX_PER_TASK * open;
-        let has_ended = self.run_until_so(until, |farm| farm.around.witness.open_tasks().is_empty());
-        if !has_ended {
-            let open = self.around.witness.open_tasks();
-            let now = self.around.now;
-            let hours = now.seconds() / 3600.0 - self.around.setting.hours;
-            let (left, first) = (open.len(), open.first());
-            let what = format!("{left} tasks have no verdict {hours:.1} h after the last trouble, task {first:?} among them");
-            return self.around.witness.accuse(now, "I17", what);
+        while self.around.witness.history.verdicts() < self.around.witness.history.tasks() {
+            let before = self.around.witness.history.verdicts();
+            let until = self.around.now + PROGRESS_MAX;
+            if !self.run_until_so(until, |farm| farm.around.witness.history.verdicts() > before) {
+                let open = self.around.witness.open_tasks();
+                let (left, first, now) = (open.len(), open.first(), self.around.now);
+                let what = format!("{left} tasks have had no verdict for 4 h without trouble, task {first:?} among them");
+                return self.around.witness.accuse(now, "I17", what);
+            }
         }
         let until = self.around.now + QUIET_MAX;
         if !self.run_until_so(until, Farm::is_quiet) && self.around.witness.violation.is_none() {

@@ -4,7 +4,7 @@ use super::farm::{self, Story};
 use super::setting::Setting;
 use super::sights::Sights;
 use super::trace::Trace;
-use super::witness::Moves;
+use super::witness::{Moves, Violation};
 use nix::time::{ClockId, clock_gettime};
 use std::ops::Range;
 use std::sync::Mutex;
@@ -79,6 +79,9 @@ pub fn sweep(seeds: Range<u64>, hours: f64, jobs: usize, failures_max: usize, pr
                     let cpu_s = (processor_time() - began).as_secs_f64();
                     let differs = seed.is_multiple_of(RERUN_EVERY)
                         && farm::run(Setting::drawn(seed, hours), Trace::default()).hash != story.hash;
+                    if let Some(Violation { invariant, what, .. }) = &story.violation {
+                        eprintln!("seed {seed}: {invariant} does not hold: {what}");
+                    }
                     let (sweep, told) = &mut *total.lock().expect("no holder panics");
                     sweep.add(story, cpu_s, differs);
                     if told.elapsed() > TOLD_EVERY {

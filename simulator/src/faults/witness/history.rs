@@ -24,6 +24,7 @@ pub type Wrong = (&'static str, String);
 #[derive(Debug, Default)]
 pub struct History {
     tasks: BTreeMap<TaskId, Story>,
+    verdicts: usize,
     keys: BTreeSet<Arc<str>>,
     epoch: Epoch,
     session: u64,
@@ -113,6 +114,7 @@ impl History {
                 let Some(story) = self.tasks.get_mut(&task) else {
                     return Err(("I2", format!("a fact names task {task}, which was never accepted")));
                 };
+                self.verdicts += usize::from(matches!(fact.what, What::TaskFinished { .. }));
                 story.take(task, &fact.what, at, floor)
             }
         }
@@ -180,6 +182,11 @@ impl History {
     /// The verdict that is on disk.
     pub fn verdict(&self, task: TaskId) -> Option<Verdict> {
         self.tasks.get(&task)?.verdict
+    }
+
+    /// How many verdicts there are.
+    pub fn verdicts(&self) -> usize {
+        self.verdicts
     }
 
     /// The tasks without a verdict.
