@@ -39,7 +39,10 @@ impl Daemons {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let announce = folder.path().join("url");
         let mut command = Command::new(program("coordinator")?);
-        command.args(["--port", "0", "--exit-with-parent", "--announce"]).arg(&announce);
+        command.args(["--exit-with-parent", "--announce"]).arg(&announce);
+        if !more.contains(&"--port") {
+            command.args(["--port", "0"]);
+        }
         if !more.contains(&"--db-path") {
             command.arg("--db-path").arg(folder.path().join("metrics.duckdb"));
         }
@@ -77,11 +80,29 @@ impl Daemons {
 
     /// Starts a worker that keeps its files in `work_dir`.
     pub fn add_worker_in(&mut self, work_dir: &Path, name: &str, url: &str, slots: u32) -> Result<()> {
+        self.add_worker_as(work_dir, name, url, slots, |_| {})
+    }
+
+    /// Starts a worker that keeps its files in `work_dir`, with more arguments or variables.
+    pub fn add_worker_as(
+        &mut self,
+        work_dir: &Path,
+        name: &str,
+        url: &str,
+        slots: u32,
+        more: impl FnOnce(&mut Command),
+    ) -> Result<()> {
         let mut command = Command::new(program("worker")?);
         command.args(["--exit-with-parent", "--coordinator", url, "--name", name, "--slots", &slots.to_string()]);
         command.arg("--work-dir").arg(work_dir);
+        more(&mut command);
         self.workers.push(spawn(command, self.folder.path(), name)?);
         Ok(())
+    }
+
+    /// The folder in which all of it lies.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Waits until this many workers are ready.
@@ -99,8 +120,18 @@ impl Daemons {
 
     /// The JSON at a path of the coordinator.
     pub async fn get(&self, path: &str) -> Result<serde_json::Value> {
+        self.get_as(path).await
+    }
+
+    /// What the JSON at a path of the coordinator says.
+    pub async fn get_as<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
+        serde_json::from_slice(&self.get_bytes(path).await?).with_context(|| format!("understanding {path}"))
+    }
+
+    /// What is at a path of the coordinator.
+    pub async fn get_bytes(&self, path: &str) -> Result<Vec<u8>> {
         let answer = self.http.get(format!("{}{path}", self.url)).send().await.with_context(|| format!("asking for {path}"))?;
-        Ok(answer.error_for_status()?.json().await?)
+        Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
     /// Submits tasks; the answer as it is.

@@ -10,7 +10,7 @@ use worker::hardware::tree::Tree;
 use worker::hardware::{Answer, cards, cgroup, cpu, cuda, mps, rocm};
 
 fn recorded(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees").join(name)
+    Path::new("tests/trees").join(name)
 }
 
 fn tree(name: &str) -> Tree {

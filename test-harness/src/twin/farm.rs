@@ -2,7 +2,7 @@
 
 use super::work::{PACE, WORK};
 use super::{CHECK_S, figures};
-use crate::daemons::{program, spawn};
+use crate::daemons::Daemons;
 use anyhow::{Context, Result, bail};
 use shared::api::{FactPage, RequestKind, TaskRequest};
 use shared::fact::Fact;
@@ -11,11 +11,8 @@ use simulator::scenario::MachineSpec;
 use simulator::tables::Task;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::{Child, Command};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long the coordinator may take to be there.
-const START: Duration = Duration::from_secs(30);
 /// A run that takes so many times as long as the simulated one should is given up.
 const PATIENCE: f64 = 6.0;
 
@@ -29,12 +26,9 @@ pub(super) struct Terms<'a> {
     pub report: &'a Path,
 }
 
-/// The processes of a run; they are gone when it is dropped.
+/// The processes of a run.
 struct Farm {
-    folder: tempfile::TempDir,
-    children: Vec<Child>,
-    url: String,
-    http: reqwest::Client,
+    daemons: Daemons,
     began: Instant,
     /// The same moment in seconds since 1970.
     began_at: f64,
@@ -78,49 +72,29 @@ fn schedule(scenario: &Scenario) -> Vec<(f64, Due<'_>)> {
 
 impl Farm {
     async fn start(terms: Terms<'_>) -> Result<Self> {
-        let folder = tempfile::tempdir().context("making a temporary folder")?;
-        let announce = folder.path().join("url");
-        let mut command = Command::new(program("coordinator")?);
-        command.args(["--exit-with-parent", "--policy", terms.policy, "--port", &terms.port.to_string()]);
-        command.arg("--check-interval").arg(format!("{}s", CHECK_S * terms.scale));
-        command.arg("--db-path").arg(folder.path().join("metrics.duckdb")).arg("--announce").arg(&announce);
-        let mut children = vec![spawn(command, folder.path(), "coordinator")?];
-        let began = Instant::now();
-        let url = loop {
-            if let Ok(url) = std::fs::read_to_string(&announce) {
-                break url.trim().to_owned();
-            }
-            if let Some(status) = children[0].try_wait()? {
-                let log = std::fs::read_to_string(folder.path().join("coordinator.log")).unwrap_or_default();
-                bail!("the coordinator ended with {status}: {log}");
-            }
-            if began.elapsed() > START {
-                bail!("the coordinator did not start within {} s", START.as_secs());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
+        let (port, interval) = (terms.port.to_string(), format!("{}s", CHECK_S * terms.scale));
+        let daemons = Daemons::start_with(&["--policy", terms.policy, "--port", &port, "--check-interval", &interval]).await?;
         let began_at = SystemTime::now().duration_since(UNIX_EPOCH).context("reading the clock")?.as_secs_f64();
-        Ok(Self { folder, children, url, http: reqwest::Client::new(), began: Instant::now(), began_at })
+        Ok(Self { daemons, began: Instant::now(), began_at })
     }
 
     /// Starts the worker that plays a machine.
     fn join(&mut self, machine: &MachineSpec, scale: f64) -> Result<()> {
-        let mut command = Command::new(program("worker")?);
-        command.args(["--exit-with-parent", "--inherit-env", "--coordinator", &self.url, "--name", &machine.name]);
-        command.args(["--slots", &machine.slots.to_string()]).arg("--work-dir").arg(self.folder.path().join(&*machine.name));
         let mut pace = String::new();
+        let mut declared = Vec::new();
         for hardware in &machine.hardware {
             let speed = machine.declared_speed(*hardware);
-            command.args(["--hardware", &format!("{}:speed={speed}", hardware.name())]);
+            declared.extend(["--hardware".to_owned(), format!("{}:speed={speed}", hardware.name())]);
             write!(pace, "{}={speed} ", hardware.name()).expect("text takes any length");
         }
         for slow in &machine.slow {
             let at = |seconds: f64| self.began_at + seconds * scale;
             write!(pace, "slow={}:{}:{} ", at(slow.from_s), at(slow.to_s), slow.factor).expect("text takes any length");
         }
-        command.env(PACE, pace);
-        self.children.push(spawn(command, self.folder.path(), &machine.name)?);
-        Ok(())
+        let (folder, url) = (self.daemons.folder().join(&*machine.name), self.daemons.url.clone());
+        self.daemons.add_worker_as(&folder, &machine.name, &url, machine.slots, |command| {
+            command.arg("--inherit-env").args(declared).env(PACE, pace);
+        })
     }
 
     async fn submit(&self, tasks: &[&Task], scale: f64) -> Result<()> {
@@ -142,22 +116,15 @@ impl Farm {
             }
         };
         let requests: Vec<TaskRequest> = tasks.iter().map(request).collect();
-        let answer =
-            self.http.post(format!("{}/api/tasks", self.url)).json(&requests).send().await.context("submitting tasks")?;
-        answer.error_for_status()?;
+        self.daemons.submit(&requests).await?;
         Ok(())
-    }
-
-    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let answer = self.http.get(format!("{}{path}", self.url)).send().await.with_context(|| format!("asking for {path}"))?;
-        Ok(answer.error_for_status()?.json().await?)
     }
 
     /// Waits until all tasks have their verdicts, telling from time to time how many have.
     async fn wait(&self, tasks: u64, limit: Duration) -> Result<()> {
         let mut told = Instant::now();
         loop {
-            let status: shared::api::Status = self.get("/status").await?;
+            let status: shared::api::Status = self.daemons.get_as("/status").await?;
             let done = status.tasks.get("done").copied().unwrap_or(0);
             if done >= tasks {
                 return Ok(());
@@ -174,30 +141,19 @@ impl Farm {
     }
 
     async fn keep_report(&self, path: &Path) -> Result<()> {
-        let answer = self.http.get(format!("{}/api/report", self.url)).send().await.context("asking for the report")?;
-        let page = answer.error_for_status()?.bytes().await?;
+        let page = self.daemons.get_bytes("/api/report").await?;
         std::fs::write(path, page).with_context(|| format!("writing {}", path.display()))
     }
 
     async fn facts(&self) -> Result<Vec<Fact>> {
         let (mut facts, mut from) = (Vec::new(), 0);
         loop {
-            let page: FactPage = self.get(&format!("/api/facts?from={from}")).await?;
+            let page: FactPage = self.daemons.get_as(&format!("/api/facts?from={from}")).await?;
             if page.facts.is_empty() {
                 return Ok(facts);
             }
             from = page.next;
             facts.extend(page.facts);
-        }
-    }
-}
-
-impl Drop for Farm {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            // It may have ended by itself; that it is gone is all that matters.
-            drop(child.kill());
-            drop(child.wait());
         }
     }
 }

@@ -78,7 +78,8 @@ impl Floor {
             self.running.iter().filter(|(other, _)| other.task == attempt.task).map(|(other, at)| (*other, *at)).collect();
         self.running.insert(attempt, station);
         for (other, at) in others.into_iter().filter(|(other, _)| !are_twins(*other)) {
-            let until = self.went_on.get(&at).copied().filter(|until| *until > now);
+            // On the machine itself nothing excuses it.
+            let until = self.went_on.get(&at).copied().filter(|until| *until > now && at != station);
             if self.frozen.contains(&at) || until.is_some() {
                 self.outlived.entry(other).or_insert(until);
             } else if !self.outlived.contains_key(&other) {
