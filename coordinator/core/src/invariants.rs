@@ -17,7 +17,6 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
         tasks.iter().filter(|task| state.waits(**task)).for_each(|task| *waiting.entry(*task).or_default() += 1);
     }
     for (id, task) in state.ledger.iter() {
-        let queued = waiting.get(&id).copied().unwrap_or(0);
         let live = task.attempts.iter().filter(|attempt| attempt.stopped.is_none()).count();
         let most = if task.attempts.last().is_some_and(|newest| newest.stopped.is_none()) { 2 } else { 1 };
         if live > most {
@@ -31,8 +30,11 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
             return Err(format!("I16: task {id} is on its way to {target:?}, where no room is kept for it"));
         }
         match task.state {
-            TaskState::Queued { .. } if queued != 1 || live != 0 => {
-                return Err(format!("I2: task {id} waits, stands {queued} times in the queue and has {live} live attempts"));
+            TaskState::Queued { .. } => {
+                let queued = waiting.get(&id).copied().unwrap_or(0);
+                if queued != 1 || live != 0 {
+                    return Err(format!("I2: task {id} waits, stands {queued} times in the queue and has {live} live attempts"));
+                }
             }
             TaskState::Leased(worker) | TaskState::Running(worker) => {
                 let oldest = task.live().next().map(|attempt| attempt.number);
@@ -42,7 +44,7 @@ pub fn check(coordinator: &Coordinator) -> Result<(), String> {
                 }
             }
             TaskState::Done(..) if live > 1 => return Err(format!("I3: task {id} has its verdict and {live} live attempts")),
-            TaskState::Queued { .. } | TaskState::Done(..) => {}
+            TaskState::Done(..) => {}
         }
     }
     for (index, worker) in state.fleet.iter() {

@@ -61,7 +61,7 @@ pub struct Task {
 }
 
 /// Where a task is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// It waits.
     Queued {
@@ -81,7 +81,7 @@ pub enum State {
 }
 
 /// One execution of a task.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct AttemptRecord {
     /// Its fence.
     pub number: AttemptNumber,

@@ -20,6 +20,7 @@ use shared::requirement::Demand;
 use shared::time::Time;
 use std::cmp::Reverse;
 use std::fmt::{self, Write};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// What the facts so far amount to.
@@ -167,17 +168,19 @@ impl State {
 
     /// A number over everything facts decide about tasks and who holds them: equal after a replay (invariant I14).
     pub fn hash(&self) -> u64 {
-        let mut hash = Hash(0xcbf2_9ce4_8422_2325);
-        let tasks = self
-            .ledger
-            .iter()
-            .try_for_each(|(id, task)| writeln!(hash, "{id} {:?} {:?} {:?}", task.state, task.attempts, task.extra));
-        let workers = self.fleet.iter().try_for_each(|(at, worker)| {
+        let mut hash = DefaultHasher::new();
+        for (id, task) in self.ledger.iter() {
+            (id, &task.state, &task.attempts).hash(&mut hash);
+            if let Some(extra) = &task.extra {
+                write!(Text(&mut hash), "{extra:?}").expect("a hash takes any text");
+            }
+        }
+        for (at, worker) in self.fleet.iter() {
             let Worker { name, session, inventory, admission, .. } = worker;
-            writeln!(hash, "{at:?} {name} {session:?} {inventory:?} {admission:?} {:?}", worker.digest())
-        });
-        tasks.and(workers).expect("a number takes any text");
-        hash.0
+            let text = format_args!("{at:?} {name} {session:?} {inventory:?} {admission:?} {:?}", worker.digest());
+            write!(Text(&mut hash), "{text}").expect("a hash takes any text");
+        }
+        hash.finish()
     }
 
     fn worker(&self, name: &str) -> WorkerIndex {
@@ -200,12 +203,12 @@ impl State {
     }
 }
 
-/// FNV-1a over what is written to it.
-struct Hash(u64);
+/// Hashes text as it is written.
+struct Text<'a>(&'a mut DefaultHasher);
 
-impl Write for Hash {
+impl Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = text.bytes().fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        self.0.write(text.as_bytes());
         Ok(())
     }
 }

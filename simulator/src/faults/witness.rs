@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The state is held against a replay of the log once in this many steps; it costs a look at every task.
-const REPLAYED_EVERY: u64 = 512;
+const REPLAYED_EVERY: u64 = 1024;
 /// The invariants of the core's own state are checked after every step that decided something, and once in this many others.
 const CHECKED_EVERY: u64 = 64;
 

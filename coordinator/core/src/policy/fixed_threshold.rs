@@ -56,29 +56,19 @@ impl FixedThreshold {
         for (from_load, _, from) in over {
             for (to_load, _, to) in under.iter().copied().filter(|(load, ..)| from_load - load > SPREAD_MIN) {
                 let mut apart = from_load - to_load;
-                while left > 0 && self.move_one(view, (from, to), &mut apart, why, moves) {
+                while left > 0
+                    && (self.move_waiting(view, (from, to), why, moves) || move_running(view, (from, to), &mut apart, why, moves))
+                {
                     left -= 1;
                 }
             }
         }
     }
 
-    fn move_one(
-        &mut self,
-        view: &mut View<'_>,
-        (from, to): (WorkerIndex, WorkerIndex),
-        apart: &mut f64,
-        why: &Arc<str>,
-        moves: &mut Vec<Move>,
-    ) -> bool {
-        self.move_waiting(view, from, to, why, moves) || move_running(view, (from, to), apart, why, moves)
-    }
-
     fn move_waiting(
         &mut self,
         view: &mut View<'_>,
-        from: WorkerIndex,
-        to: WorkerIndex,
+        (from, to): (WorkerIndex, WorkerIndex),
         why: &Arc<str>,
         moves: &mut Vec<Move>,
     ) -> bool {
