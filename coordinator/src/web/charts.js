@@ -6,6 +6,8 @@ import { known } from "./known.js";
 import { share } from "./words.js";
 
 const HEIGHT = 190;
+/** Seconds that may lie between two marks of time. */
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 const charts = new Map();
 let shown = null;
 
@@ -43,8 +45,10 @@ function show(place, options, data) {
 function axes(values) {
   const [ink, line] = [style("--ink-quiet"), style("--line")];
   const common = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  return [{ ...common, space: 80 }, { ...common, size: 54, values }];
+  return [{ ...common, space: 80, incrs: SECONDS, values: (_, times) => times.map(clock) }, { ...common, size: 54, values }];
 }
+
+const clock = (seconds) => new Date(seconds * 1000).toTimeString().slice(0, 8);
 
 const line = (label, colour, more = {}) => ({ label, stroke: style(colour), width: 2, points: { show: false }, ...more });
 const percent = { value: (_, value) => (value == null ? "–" : share(value)) };

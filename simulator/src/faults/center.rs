@@ -77,6 +77,8 @@ pub struct Center {
     process: Option<Process>,
     life: u64,
     stall: Option<Stall>,
+    /// Since when it stands still, when it does.
+    stalled: Time,
     /// What the system holds for a program that does not read.
     unread: VecDeque<(WireId, Packet)>,
 }
@@ -93,6 +95,7 @@ impl Center {
             process: None,
             life: 0,
             stall: None,
+            stalled: Time::ZERO,
             unread: VecDeque::new(),
         }
     }
@@ -161,15 +164,17 @@ impl Center {
     }
 
     /// It stands still for a while.
-    pub fn stall(&mut self, stall: Stall) {
+    pub fn stall(&mut self, now: Time, stall: Stall) {
         if self.process.is_some() {
-            self.stall = Some(stall);
+            (self.stall, self.stalled) = (Some(stall), now);
         }
     }
 
     /// It goes on: what has gathered is read first.
     pub fn go_on_after_stall(&mut self, around: &mut Around) {
-        self.stall = None;
+        if let (Some(Stall::Program(_)), Some(process)) = (self.stall.take(), &mut self.process) {
+            process.deaf += around.now.since(self.stalled);
+        }
         while let Some((wire, packet)) = self.unread.pop_front() {
             self.arrives(around, wire, packet);
         }

@@ -199,7 +199,7 @@ fn slow_center(farm: &mut Farm, chance: &mut Chance, trouble: Trouble) {
 }
 
 fn stall_center(farm: &mut Farm, until: Time, stall: fn(Time) -> center::Stall) {
-    farm.center.stall(stall(until));
+    farm.center.stall(farm.around.now, stall(until));
     farm.around.clockwork.set(until, Happening::Mend(Mend::Center));
 }
 

@@ -57,6 +57,8 @@ pub struct Before {
     is_join: bool,
     is_stale: bool,
     is_end: bool,
+    /// How long ago it was read from its socket.
+    lag: Duration,
 }
 
 /// See the module.
@@ -75,7 +77,7 @@ pub struct Witness {
     ahead: u64,
     /// The session that counts, by worker, and since when.
     sessions: BTreeMap<Arc<str>, (WireId, Time)>,
-    /// When each worker was last heard, by a clock that stands still whenever the coordinator does.
+    /// When each worker was last heard, by a clock that stands still whenever the coordinator reads no socket.
     heard: BTreeMap<Arc<str>, Time>,
     /// Since when a task is cancelled or has its verdict, on disk.
     over: BTreeMap<TaskId, Time>,
@@ -150,8 +152,8 @@ impl Witness {
         }
     }
 
-    /// The coordinator is about to take an event.
-    pub fn before(&self, core: &Coordinator, event: &Event) -> Before {
+    /// The coordinator is about to take an event; `now` is its time.
+    pub fn before(&self, now: Time, core: &Coordinator, event: &Event) -> Before {
         let (wire, is_join, is_end) = match event {
             Event::Joined { connection, .. } => (Some(WireId(connection.0)), true, false),
             Event::Received { connection, .. } => (Some(WireId(connection.0)), false, false),
@@ -160,10 +162,11 @@ impl Witness {
         };
         debug_assert!(core.state().cluster.is_none_or(|cluster| cluster == CLUSTER));
         let is_current = wire.is_some_and(|wire| self.sessions.values().any(|(session, _)| *session == wire));
-        Before { wire, is_join, is_end, is_stale: wire.is_some() && !is_join && !is_current }
+        let lag = if let Event::Received { heard, .. } = event { now.since(*heard) } else { Duration::ZERO };
+        Before { wire, is_join, is_end, is_stale: wire.is_some() && !is_join && !is_current, lag }
     }
 
-    /// It took the event; `awake` is its time, less all the time it stood still. I12: a session that does not count changes
+    /// It took the event; `awake` is its time, less all the time in which it read no socket. I12: a session that does not count changes
     /// nothing. I6: nobody is given up who was silent only because the coordinator stood still.
     pub fn after(&mut self, now: Time, awake: Time, before: &Before, effects: &[Effect], sights: &mut Sights) {
         if before.is_stale && !before.is_end {
@@ -172,8 +175,9 @@ impl Witness {
                 self.accuse(now, "I12", format!("a session that does not count had an effect: {effect:?}"));
             }
         }
-        let speaker = self.sessions.iter().find(|(_, (wire, _))| Some(*wire) == before.wire).map(|(worker, _)| worker.clone());
-        self.heard.extend(speaker.map(|worker| (worker, awake)));
+        let said = before.wire.filter(|_| !before.is_end);
+        let speaker = self.sessions.iter().find(|(_, (wire, _))| Some(*wire) == said).map(|(worker, _)| worker.clone());
+        self.heard.extend(speaker.map(|worker| (worker, awake - before.lag)));
         for effect in effects {
             match effect {
                 Effect::Record(fact) => self.after_fact(now, awake, before, &fact.what),

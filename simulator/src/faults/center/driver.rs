@@ -69,8 +69,8 @@ pub struct Process {
     next_client: u64,
     /// When the core was last stepped.
     stepped: Time,
-    /// For how long it stood still, in all.
-    stood: Duration,
+    /// For how long it read no socket, in all.
+    pub(super) deaf: Duration,
     /// Whether the last commit failed.
     is_log_stalled: bool,
 }
@@ -91,7 +91,7 @@ impl Process {
             callers: BTreeMap::new(),
             next_client: 0,
             stepped: Time::ZERO,
-            stood: Duration::ZERO,
+            deaf: Duration::ZERO,
             is_log_stalled: false,
         }
     }
@@ -271,16 +271,15 @@ impl Process {
     }
 
     fn step(&mut self, around: &mut Around, now: Time, event: Event) {
-        let before = around.witness.before(&self.core, &event);
+        let before = around.witness.before(now, &self.core, &event);
         let is_late = self.core.next_wakeup().is_some_and(|due| now.since(due) > LATE);
         if is_late && now.since(self.stepped) > LATE {
             around.sights.see(Sight::Amnesty);
-            self.stood += now.since(self.stepped);
         }
         self.stepped = now;
         let mut effects = Vec::new();
         self.core.step(now, event, &mut effects);
-        around.witness.after(around.now, now - self.stood, &before, &effects, &mut around.sights);
+        around.witness.after(around.now, now - self.deaf, &before, &effects, &mut around.sights);
         self.sort(around, effects);
         around.witness.check(around.now, &self.core);
     }
