@@ -2,6 +2,7 @@
 
 use shared::api::{AlertKind, Bottleneck, PulseView, WorkerRow, WorkerState};
 use shared::fact::{Admission, BreakerState};
+use shared::hardware::Throttle;
 
 /// Workers that did not come back are no longer spoken of after this long.
 const FORGOTTEN_S: u64 = 3_600;
@@ -111,7 +112,10 @@ fn throttling(worker: &WorkerRow) -> Option<Reading> {
         now_c if now_c > limit_c - COOL_C => limit.warning - limit.slack,
         _ => 0.0,
     });
-    let value = slow.into_iter().chain(hot).reduce(f64::max)?;
+    // What slows hardware down it may say itself.
+    let reasons = worker.load.devices.iter().map(|device| device.throttle).chain([worker.load.throttle]);
+    let said = reasons.flatten().max().map(|reason| if reason == Throttle::Heat { limit.warning } else { 0.0 });
+    let value = slow.into_iter().chain(hot).chain(said).reduce(f64::max)?;
     let heat = worker.load.temperature_c.map_or_else(String::new, |c| format!(" at {c:.0} °C"));
     let speed = worker.load.speed.map_or_else(String::new, |speed| format!(", at {:.0} % of its normal speed", speed * 100.0));
     let message = format!("{} is throttled{heat}{speed}: look at its cooling, or drain it", worker.name);

@@ -3,7 +3,7 @@
 use super::*;
 use shared::api::{PulseView, WorkerRow, WorkerState};
 use shared::fact::{Admission, BreakerState};
-use shared::hardware::Load;
+use shared::hardware::{DeviceLoad, Load, Throttle};
 
 fn row(name: &str) -> WorkerRow {
     WorkerRow {
@@ -112,6 +112,21 @@ fn a_hot_worker_is_told_and_what_is_not_measured_is_no_alert() {
     assert_eq!(told(&mut alerts, 11, &signs(&at(Some(91.0)))), ["+worker_throttled w Warning"]);
     assert!(told(&mut alerts, 12, &signs(&at(Some(87.0)))).is_empty());
     assert_eq!(told(&mut alerts, 13, &signs(&at(Some(70.0)))), ["-worker_throttled w"]);
+}
+
+#[test]
+fn a_device_that_says_it_is_slowed_down_by_heat_is_told_and_one_at_its_limit_of_power_is_not() {
+    let mut alerts = Alerts::default();
+    let slowed = |throttle| {
+        let devices = vec![DeviceLoad { device: 1, throttle: Some(throttle), ..DeviceLoad::default() }];
+        [WorkerRow { load: Load { throttle: Some(Throttle::Nothing), devices, ..Load::default() }, ..row("w") }]
+    };
+    for second in [0, 11] {
+        assert!(told(&mut alerts, second, &signs(&slowed(Throttle::Power))).is_empty());
+    }
+    assert!(told(&mut alerts, 12, &signs(&slowed(Throttle::Heat))).is_empty());
+    assert_eq!(told(&mut alerts, 22, &signs(&slowed(Throttle::Heat))), ["+worker_throttled w Warning"]);
+    assert_eq!(told(&mut alerts, 23, &signs(&slowed(Throttle::Setting))), ["-worker_throttled w"]);
 }
 
 #[test]
