@@ -7,6 +7,7 @@
 mod floor;
 mod history;
 mod seen;
+mod story;
 mod told;
 
 pub use history::{History, Moves};
