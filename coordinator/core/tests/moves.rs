@@ -230,6 +230,18 @@ fn of_two_attempts_the_first_to_end_counts_and_the_other_is_stopped() {
 }
 
 #[test]
+fn a_task_that_is_being_cancelled_does_not_begin_a_second_time() {
+    let mut bench = Bench::driven(Box::new(Scripted::Hedges), &[], Time::ZERO);
+    bench.join("a", 1, machine(1), &[], vec![]);
+    let id = bench.submit(vec![spec("long")])[0];
+    let first = bench.starts()[0].1.attempt;
+    bench.say(1, FromWorker::Started { attempt: first });
+    bench.order(Command::Cancel(id));
+    bench.join("b", 2, machine(1), &[], vec![]);
+    assert!(bench.starts().is_empty());
+}
+
+#[test]
 fn a_result_of_the_slower_attempt_that_was_on_its_way_changes_nothing() {
     let (mut bench, id, first, second) = hedged();
     bench.say(1, FromWorker::Finished { attempt: first, outcome: passed() });

@@ -21,8 +21,6 @@ macro_rules! sights {
 }
 
 sights! {
-    /// A start of an attempt that is not the worker's is fenced.
-    FencedStarted = "a start of an attempt that is not the worker's is fenced",
     /// A result of an attempt that is not the worker's is fenced.
     FencedFinished = "a result of an attempt that is not the worker's is fenced",
     /// Tests of an attempt that is not the worker's are fenced.

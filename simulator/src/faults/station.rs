@@ -228,6 +228,7 @@ impl Station {
     pub fn process(&mut self, around: &mut Around, attempt: Attempt, version: u64) {
         if let Some(Stall::Machine { since, until }) = self.stall {
             let late = until + around.now.since(since);
+            self.runner.put_off(attempt, until.since(since));
             around.clockwork.set(late, Happening::Process(self.index, attempt, version));
             return;
         }

@@ -252,11 +252,8 @@ impl Worker {
     ) {
         match outcome {
             None => {
+                // Where the coordinator still counts it as held, the next heartbeat shows that it is not here.
                 effects.extend([Effect::Forget { attempt }, Effect::Discard { attempt }]);
-                // The coordinator may still count it as held: it learns of its end at once.
-                if slot.phase != Phase::Ending(Reason::Disowned) {
-                    self.tell_inventory(effects);
-                }
             }
             Some(outcome) => {
                 let log = LogCursor { total: log_bytes.max(slot.log.sent), ..slot.log };

@@ -266,7 +266,8 @@ impl Worker {
         }
     }
 
-    /// What the worker holds, for a coordinator of the same session that believes otherwise.
+    /// What the worker holds, for a coordinator of the same session that believes otherwise and asks. Never unasked: what is
+    /// missing from an answer was lost, and an answer to an older question would leave out what was given since.
     pub(crate) fn tell_inventory(&mut self, effects: &mut Vec<Effect>) {
         if self.link.is_open() {
             let (results, before) = self.outbox.told();

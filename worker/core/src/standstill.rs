@@ -17,7 +17,7 @@ use shared::time::Time;
 impl Worker {
     /// The coordinator wants an attempt to stand still.
     pub(crate) fn save(&mut self, attempt: Attempt, deadline: Time, effects: &mut Vec<Effect>) {
-        let Some(slot) = self.slots.get_mut(attempt) else { return self.tell_inventory(effects) };
+        let Some(slot) = self.slots.get_mut(attempt) else { return };
         match &mut slot.phase {
             Phase::Running { since, heard } if slot.can_save => {
                 slot.phase = Phase::Saving { since: *since, heard: *heard, until: deadline };

@@ -37,8 +37,8 @@ pub fn check(state: &State, proposed: &Move) -> Result<(), &'static str> {
         Move::Hedge { task, to, hardware, .. } => {
             let task = state.ledger.get(*task).ok_or("there is no such task")?;
             let Waiting::Running(from) = task.state else { return Err("the task does not run") };
-            if task.live().count() > 1 || task.standstill().is_some() {
-                return Err("it is on its way or runs twice already");
+            if task.live().count() > 1 || task.standstill().is_some() || task.is_cancelled() {
+                return Err("it is on its way, runs twice or is being cancelled");
             }
             if !matches!(task.spec.work, Work::Command(_)) || task.spec.cwd.is_some() {
                 return Err("only a command in a folder of its own may run twice");

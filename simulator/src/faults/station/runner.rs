@@ -96,13 +96,12 @@ impl Runner {
             tests: kept.tests.clone(),
             log_bytes: log_bytes(attempt),
         });
-        let found = found.collect();
         let events = held.iter().filter_map(|(attempt, kept)| match &kept.phase {
             Phase::Stopped { is_saved } => Some(Event::Stopped { attempt: *attempt, is_saved: *is_saved }),
             Phase::Ended { outcome, is_stored: true, .. } => Some(ended(*attempt, outcome, log_bytes(attempt), kept.ending)),
             Phase::Ended { is_stored: false, .. } | Phase::Fetching | Phase::Running => None,
         });
-        (found, events.collect())
+        (found.collect(), events.collect())
     }
 
     /// Attempts may run until then.
@@ -192,8 +191,7 @@ impl Runner {
         let Some(kept) = self.held.get_mut(&attempt) else { return };
         kept.save_until = None;
         if let Phase::Stopped { .. } = kept.phase {
-            kept.phase = Phase::Running;
-            kept.heard = now;
+            (kept.phase, kept.heard) = (Phase::Running, now);
             around.sights.see(Sight::StandsAndGoesOn);
             around.witness.runs_again(around.now, self.index, attempt);
         }
@@ -220,6 +218,12 @@ impl Runner {
         manifest[16..24].copy_from_slice(&done.to_bits().to_le_bytes());
         around.states.insert(Digest(manifest), done);
         Some(CheckpointRef { manifest: Digest(manifest), bytes: 1_000 })
+    }
+
+    /// The machine stood still for so long: what was ordered comes later.
+    pub fn put_off(&mut self, attempt: Attempt, by: Duration) {
+        let Some(kept) = self.held.get_mut(&attempt) else { return };
+        (kept.ends, kept.stops) = (kept.ends.map(|at| at + by), kept.stops.map(|at| at + by));
     }
 
     /// The next step of an attempt is due; what the daemon is to hear of it.

@@ -8,9 +8,10 @@ use shared::outcome::{Failure, Verdict};
 pub fn sight_of(what: &What) -> Option<Sight> {
     Some(match what {
         What::Fenced { said, .. } => match said.as_str() {
-            "started" => Sight::FencedStarted,
             "finished" => Sight::FencedFinished,
-            _ => Sight::FencedTests,
+            "tests" => Sight::FencedTests,
+            // A worker speaks of a start, and of standing still, only in the session it was told in.
+            _ => return None,
         },
         What::WorkerSuspected { why, .. } if why.starts_with("it was not heard") => Sight::Suspected,
         What::WorkerLeft { why, .. } if why.contains("lease ended") => Sight::LeaseEndsAtCoordinator,
