@@ -9,6 +9,7 @@ use shared::id::TaskId;
 use shared::outcome::Verdict;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -240,27 +241,28 @@ async fn last_output(client: &Client, task: TaskId, wrote: u64) -> Option<String
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Ctrl-c, and what a CI system sends when it is tired of waiting.
+/// Ctrl-c, and what a CI system sends when it is tired of waiting. Both are listened to all the time: a signal that comes
+/// while something else is done is heard next.
 struct Interrupts {
-    terminate: Option<tokio::signal::unix::Signal>,
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
 }
 
 impl Interrupts {
     fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        Self { terminate: signal(SignalKind::terminate()).ok() }
+        Self { interrupt: signal(SignalKind::interrupt()).ok(), terminate: signal(SignalKind::terminate()).ok() }
     }
 
     async fn next(&mut self) {
-        let terminated = async {
-            match &mut self.terminate {
+        async fn heard(signal: &mut Option<Signal>) {
+            match signal {
                 Some(signal) => drop(signal.recv().await),
                 None => std::future::pending().await,
             }
-        };
+        }
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            () = terminated => {}
+            () = heard(&mut self.interrupt) => {}
+            () = heard(&mut self.terminate) => {}
         }
     }
 }
