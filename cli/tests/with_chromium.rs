@@ -133,9 +133,9 @@ async fn a_suite_is_seen_running_and_its_log_and_a_worker_is_drained_and_an_aler
     tab.click("#fleet-as-table").await;
     tab.picture("alert").await;
     tab.size(420, 900).await;
+    // Charts follow with the next pictures of the screen.
+    tab.until("a narrow page is not wider than its window", "document.documentElement.scrollWidth <= 420").await;
     tab.picture("narrow").await;
-    let wide = tab.eval("document.documentElement.scrollWidth").await;
-    assert!(wide.as_u64().is_some_and(|wide| wide <= 420), "a narrow page is {wide} wide");
     assert!(tab.complaints.is_empty(), "{:?}", tab.complaints);
 }
 
